@@ -1,0 +1,80 @@
+"""What a kernel tells of a job.
+
+Layer: values.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final, NotRequired, TypedDict
+
+from sage_kernel_api.values.ids import JobId
+
+__all__ = ["TERMINAL_STATES", "EdgeStatus", "JobState", "JobStatus", "StepStatus"]
+
+
+class JobState(StrEnum):
+    """Where a job is in its life."""
+
+    CREATED = "created"
+    RUNNING = "running"
+    PAUSED = "paused"
+    RESTARTING = "restarting"
+    FINISHED = "finished"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_terminal(self) -> bool:
+        """True for the three states that a job never leaves."""
+        return self in TERMINAL_STATES
+
+
+TERMINAL_STATES: Final[frozenset[JobState]] = frozenset(
+    {JobState.FINISHED, JobState.FAILED, JobState.CANCELLED}
+)
+
+
+class StepStatus(TypedDict):
+    """Counters of one step, summed over its instances, in records since the job began."""
+
+    records_in: int
+    records_out: int
+    skipped: int
+    """Records dropped by the step's policy ``on_error="skip"``."""
+    dead_lettered: int
+    """Records handed to the dead-letter output."""
+    retries: int
+    """Repeated calls under the policy ``on_error="retry"``."""
+
+
+class EdgeStatus(TypedDict):
+    """The ledger of one edge: ``produced == consumed + dropped + dead_lettered + in_flight``."""
+
+    upstream: str
+    downstream: str
+    produced: int
+    consumed: int
+    dropped: int
+    dead_lettered: int
+    in_flight: int
+
+
+class JobStatus(TypedDict):
+    """One consistent look at a job.
+
+    Attributes:
+        job_id: As returned by ``submit_job``.
+        name: The pipeline's name.
+        state: A `JobState`.
+        steps: Counters by step id. Kernels that do not count leave it empty.
+        edges: One ledger per edge; empty for kernels that do not count.
+        exception: Why it failed; present exactly in state FAILED.
+    """
+
+    job_id: JobId
+    name: str
+    state: JobState
+    steps: dict[str, StepStatus]
+    edges: list[EdgeStatus]
+    exception: NotRequired[BaseException]
