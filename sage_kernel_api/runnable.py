@@ -1,0 +1,175 @@
+"""What a kernel runs: one instance of one step, seen through a few small Protocols.
+
+Layer: runnable. Knows values only; a kernel that knows this module knows every operator.
+
+A kernel may treat every step alike and call `process` for each record. The better kernels
+look at `kind`: for the kinds of the table below an operator is also a `FusibleRunnable`,
+whose `call` may be called directly, which lets a kernel compile many steps into one loop.
+
+======== ============================== ====================================================
+kind     ``call``                       what the kernel then does
+======== ============================== ====================================================
+source   (see `SourceRunnable`)         polls it, forwards the records
+map      ``f(value) -> value``          forwards the result (also None)
+filter   ``f(value) -> object``         forwards *value* if the result is true
+flatmap  ``f(value) -> iterable|None``  forwards what was collected (see `FlatMapRunnable`),
+                                        then the items of the result
+key_by   ``f(value) -> key``            forwards *value* under that key
+reduce   ``f(acc, value) -> acc``       keeps one ``acc`` per key (see `ReduceRunnable`),
+                                        forwards it
+sink     ``f(value) -> object``         nothing
+process  none                           calls `process`; so for every kind it does not know
+======== ============================== ====================================================
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, MutableMapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal, Protocol
+
+from sage_kernel_api.values import Payload
+
+__all__ = [
+    "KIND_FILTER",
+    "KIND_FLATMAP",
+    "KIND_KEY_BY",
+    "KIND_MAP",
+    "KIND_PROCESS",
+    "KIND_REDUCE",
+    "KIND_SINK",
+    "KIND_SOURCE",
+    "SOURCE_ENDED",
+    "FlatMapRunnable",
+    "FusibleRunnable",
+    "ReduceRunnable",
+    "Runnable",
+    "SourcePoll",
+    "SourceRunnable",
+]
+
+KIND_SOURCE: Final = "source"
+KIND_MAP: Final = "map"
+KIND_FILTER: Final = "filter"
+KIND_FLATMAP: Final = "flatmap"
+KIND_KEY_BY: Final = "key_by"
+KIND_REDUCE: Final = "reduce"
+KIND_SINK: Final = "sink"
+KIND_PROCESS: Final = "process"
+
+
+class Runnable(Protocol):
+    """One instance of one step, bound to the execution context it was made with.
+
+    Life: made once, then ``open``, any number of ``process``, then ``finish`` (only if all
+    inputs ended by themselves), then ``close`` (always, if ``open`` was called, also when it
+    raised, and also after a failure or cancellation).
+
+    Output goes through ``context.send_data``. Thread use: all calls come one after another,
+    from the thread of the owning task.
+    """
+
+    @property
+    @abstractmethod
+    def kind(self) -> str:
+        """Tell what sort of step this is: a kind of the module's table, or any other word."""
+
+    @abstractmethod
+    def open(self) -> None:
+        """Get ready, before the first record. What it raises fails the job."""
+
+    @abstractmethod
+    def process(self, data: Payload, input_index: int = 0) -> None:
+        """Take one record that arrived at input *input_index* (from 0).
+
+        What it raises is the failure of this record; the step's error policy decides.
+        """
+
+    @abstractmethod
+    def finish(self) -> None:
+        """Emit what was held back: all inputs have ended. May call ``send_data``."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of everything that ``open`` took. Emits nothing."""
+
+
+class FusibleRunnable(Runnable, Protocol):
+    """A step whose work on one record is a single call.
+
+    For these, calling ``process`` and doing what the module's table says with ``call`` are
+    the same thing.
+    """
+
+    @property
+    @abstractmethod
+    def call(self) -> Callable[..., Payload]:
+        """Return the function of the step; the same object for the whole life."""
+
+    @property
+    @abstractmethod
+    def reads_key(self) -> bool:
+        """Tell whether ``call`` may ask the context for the record's key.
+
+        If False, a kernel need not set the current key before calling. After ``open`` it
+        does not change.
+        """
+
+
+class FlatMapRunnable(FusibleRunnable, Protocol):
+    """A step of kind ``flatmap``."""
+
+    @property
+    @abstractmethod
+    def collected(self) -> list[Payload]:
+        """Return the list that the function's ``collect`` appends to.
+
+        Always the same list. The kernel forwards and clears its items after each call, before
+        the items of the result.
+        """
+
+
+class ReduceRunnable(FusibleRunnable, Protocol):
+    """A step of kind ``reduce`` on a keyed stream."""
+
+    @property
+    @abstractmethod
+    def table(self) -> MutableMapping[Payload, Payload]:
+        """Return the accumulators by key: always the same table.
+
+        The first record of a key becomes its accumulator and is forwarded as it is.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class SourcePoll:
+    """What a source had to give at one look.
+
+    Attributes:
+        records: The next records, in order; may be empty.
+        status: ``more``: ask again at once; ``idle``: nothing now, ask again after *wait_s*;
+            ``ended``: *records* were the last ones.
+        wait_s: Seconds that an idle source asks to be left alone; at least 0.
+    """
+
+    records: Sequence[Payload]
+    status: Literal["more", "idle", "ended"] = "more"
+    wait_s: float = 0.0
+
+
+SOURCE_ENDED: Final = SourcePoll((), "ended")
+"""The answer of a source that has ended and has no records left."""
+
+
+class SourceRunnable(Runnable, Protocol):
+    """A step of kind ``source``: it is asked, where others are fed; ``process`` is never called."""
+
+    @abstractmethod
+    def poll(self, limit: int) -> SourcePoll:
+        """Return at most *limit* (at least 1) records.
+
+        May block inside user code; must not wait for more records once it has one. After
+        ``ended`` it is not called again. What it raises fails the source, and with it the
+        job; records of earlier polls stay delivered.
+        """
