@@ -11,9 +11,11 @@ between processes.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Self
 
 __all__ = [
     "AmbiguousKernelError",
+    "CallTimeoutError",
     "CapabilityError",
     "ChannelClosedError",
     "ChannelTimeoutError",
@@ -33,6 +35,7 @@ __all__ = [
     "KernelNotFoundError",
     "KernelSpecError",
     "KeyEncodingError",
+    "LaneError",
     "LeakedTaskError",
     "PipelineError",
     "ServiceCallError",
@@ -43,7 +46,9 @@ __all__ = [
     "ServiceTimeoutError",
     "StateError",
     "StepError",
+    "TransferError",
     "UserCodeError",
+    "ValueEncodingError",
     "WaitTimeoutError",
 ]
 
@@ -60,7 +65,7 @@ class KernelError(Exception):
         self.problems: tuple[str, ...] = tuple(problems)
 
     @classmethod
-    def listing(cls, headline: str, problems: Iterable[str]) -> KernelError:
+    def listing(cls, headline: str, problems: Iterable[str]) -> Self:
         """Build an error whose message lists every problem on a line of its own."""
         found = tuple(problems)
         return cls("\n".join([headline, *(f"  - {problem}" for problem in found)]), problems=found)
@@ -167,6 +172,22 @@ class StepError(KernelError, RuntimeError):
 
 class UserCodeError(KernelError, RuntimeError):
     """Stands in for a user's exception that cannot travel: type name, message and traceback."""
+
+
+class CallTimeoutError(KernelError, TimeoutError):
+    """A call of an asynchronous function took longer than its step allows; it was cancelled."""
+
+
+class LaneError(KernelError, RuntimeError):
+    """A lane in another process ended before its work did; the message says by what."""
+
+
+class TransferError(KernelError, ValueError):
+    """Bytes from another process are cut off or damaged; nothing of them was used."""
+
+
+class ValueEncodingError(KernelError, TypeError):
+    """A value cannot travel to another process. It was not sent, nor was its frame."""
 
 
 class ContextError(KernelError, RuntimeError):

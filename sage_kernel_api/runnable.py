@@ -6,20 +6,21 @@ A kernel may treat every step alike and call `process` for each record. The bett
 look at `kind`: for the kinds of the table below an operator is also a `FusibleRunnable`,
 whose `call` may be called directly, which lets a kernel compile many steps into one loop.
 
-======== ============================== ====================================================
-kind     ``call``                       what the kernel then does
-======== ============================== ====================================================
-source   (see `SourceRunnable`)         polls it, forwards the records
-map      ``f(value) -> value``          forwards the result (also None)
-filter   ``f(value) -> object``         forwards *value* if the result is true
-flatmap  ``f(value) -> iterable|None``  forwards what was collected (see `FlatMapRunnable`),
-                                        then the items of the result
-key_by   ``f(value) -> key``            forwards *value* under that key
-reduce   ``f(acc, value) -> acc``       keeps one ``acc`` per key (see `ReduceRunnable`),
-                                        forwards it
-sink     ``f(value) -> object``         nothing
-process  none                           calls `process`; so for every kind it does not know
-======== ============================== ====================================================
+========= ============================== ====================================================
+kind      ``call``                       what the kernel then does
+========= ============================== ====================================================
+source    (see `SourceRunnable`)         polls it, forwards the records
+map       ``f(value) -> value``          forwards the result (also None)
+filter    ``f(value) -> object``         forwards *value* if the result is true
+flatmap   ``f(value) -> iterable|None``  forwards what was collected (see `FlatMapRunnable`),
+                                         then the items of the result
+key_by    ``f(value) -> key``            forwards *value* under that key
+reduce    ``f(acc, value) -> acc``       keeps one ``acc`` per key (see `ReduceRunnable`),
+                                         forwards it
+sink      ``f(value) -> object``         nothing
+async_map none (see `AsyncRunnable`)     emits results when they are ready; or calls `process`
+process   none                           calls `process`; so for every kind it does not know
+========= ============================== ====================================================
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from typing import Final, Literal, Protocol
 from sage_kernel_api.values import Payload
 
 __all__ = [
+    "KIND_ASYNC_MAP",
     "KIND_FILTER",
     "KIND_FLATMAP",
     "KIND_KEY_BY",
@@ -41,6 +43,8 @@ __all__ = [
     "KIND_SINK",
     "KIND_SOURCE",
     "SOURCE_ENDED",
+    "AsyncOutcome",
+    "AsyncRunnable",
     "FlatMapRunnable",
     "FusibleRunnable",
     "ReduceRunnable",
@@ -56,6 +60,7 @@ KIND_FLATMAP: Final = "flatmap"
 KIND_KEY_BY: Final = "key_by"
 KIND_REDUCE: Final = "reduce"
 KIND_SINK: Final = "sink"
+KIND_ASYNC_MAP: Final = "async_map"
 KIND_PROCESS: Final = "process"
 
 
@@ -173,3 +178,60 @@ class SourceRunnable(Runnable, Protocol):
         ``ended`` it is not called again. What it raises fails the source, and with it the
         job; records of earlier polls stay delivered.
         """
+
+
+@dataclass(frozen=True, slots=True)
+class AsyncOutcome:
+    """How one record of an `AsyncRunnable` ended.
+
+    Attributes:
+        record: As it was given to ``process``.
+        key: Its key; what is emitted for it is sent under this key (`NONE_KEY` for None).
+        input_index: As it was given to ``process``; a kernel that keeps a ledger for each edge may
+            give the number of the edge there.
+        results: What to emit, in order; empty if it failed.
+        error: Why it failed, after all repeated calls; None if it did not. The step's policy
+            decides, but an error that is no `Exception` fails the job whatever the policy.
+        attempts: How often the function was called with it.
+    """
+
+    record: Payload
+    key: Payload
+    input_index: int = 0
+    results: Sequence[Payload] = ()
+    error: BaseException | None = None
+    attempts: int = 1
+
+
+class AsyncRunnable(Runnable, Protocol):
+    """A step of kind ``async_map``: its calls go on while the task does other things.
+
+    A kernel that does not know this protocol treats the step like any other: ``process`` then
+    waits while too many calls are under way and emits what is ready, ``finish`` waits for all,
+    and the step carries out its own error policy.
+
+    A kernel that knows it calls `set_waker` after ``open`` and from then on: calls ``process``
+    only while `has_room`; emits what `drain` returns and applies the step's policy to what
+    failed (``retry`` is done already: further calls are ``attempts - 1``, what is left is
+    ``after_retries``); calls ``finish`` when all inputs have ended and `in_flight` is 0.
+    """
+
+    @abstractmethod
+    def set_waker(self, wake: Callable[[], None]) -> None:
+        """Set what is called when `drain` may have more to give; called once, after ``open``.
+
+        *wake* must be quick, must not raise and is called from another thread, never after
+        ``close`` has returned. A call before the kernel begins to wait must not be lost.
+        """
+
+    @abstractmethod
+    def has_room(self) -> bool:
+        """Tell whether ``process`` may be called; only `drain` makes room again."""
+
+    @abstractmethod
+    def drain(self) -> Sequence[AsyncOutcome]:
+        """Return the records that have ended since, in the order of emission; never waits."""
+
+    @abstractmethod
+    def in_flight(self) -> int:
+        """Return how many records were given to ``process`` and not yet returned by `drain`."""

@@ -3,12 +3,14 @@
 from sage_kernel_api.communication.data_transport import DataTransport
 from sage_kernel_api.communication.key_groups import KEY_GROUPS, key_group, owner_of
 from sage_kernel_api.communication.message_router import MessageRouter
+from sage_kernel_api.communication.plain_transport import PlainTransport
 from sage_kernel_api.communication.queue_manager import Queue, QueueManager, QueueStatus
 
 __all__ = [
     "KEY_GROUPS",
     "DataTransport",
     "MessageRouter",
+    "PlainTransport",
     "Queue",
     "QueueManager",
     "QueueStatus",

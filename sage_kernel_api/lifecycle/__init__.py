@@ -11,13 +11,23 @@ from sage_kernel_api.lifecycle.pipeline_config import (
     StepPolicies,
     TransformationConfig,
 )
+from sage_kernel_api.lifecycle.pipeline_needs import check_needs, pipeline_needs
+from sage_kernel_api.lifecycle.refusals import NoServices, NoState
 from sage_kernel_api.lifecycle.service_manager import ServiceManager
+from sage_kernel_api.lifecycle.step_failure import (
+    blame_record,
+    blamed_record,
+    shorten_repr,
+    step_failure,
+)
 from sage_kernel_api.lifecycle.task_manager import TaskManager, TaskStatus
 
 __all__ = [
     "PIPELINE_VERSION",
     "InputConfig",
     "JobManager",
+    "NoServices",
+    "NoState",
     "OnError",
     "PausableJobManager",
     "PipelineConfig",
@@ -27,5 +37,11 @@ __all__ = [
     "TaskManager",
     "TaskStatus",
     "TransformationConfig",
+    "blame_record",
+    "blamed_record",
+    "check_needs",
     "check_pipeline_config",
+    "pipeline_needs",
+    "shorten_repr",
+    "step_failure",
 ]
