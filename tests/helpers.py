@@ -1,0 +1,68 @@
+"""What tests of several areas share: threads that are joined, leaks that are seen."""
+
+from __future__ import annotations
+
+import gc
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psutil
+
+__all__ = ["InThread", "in_thread", "no_leaks"]
+
+_JOIN_S = 30.0
+
+
+class InThread:
+    """One call on a thread of its own; its outcome is there once it was joined."""
+
+    def __init__(self, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        self.result: Any = None
+        self.error: BaseException | None = None
+        self._call: Callable[[], Any] = lambda: function(*args)
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def join(self) -> None:
+        self._thread.join(_JOIN_S)
+        assert not self._thread.is_alive(), "the call in the other thread did not return"
+
+    def _run(self) -> None:
+        try:
+            self.result = self._call()
+        except BaseException as error:  # noqa: BLE001 - handed to the test, which looks at it
+            self.error = error
+
+
+@contextmanager
+def in_thread(function: Callable[..., Any], *args: Any) -> Iterator[InThread]:
+    """Run ``function(*args)`` beside the block, and join it at the block's end."""
+    call = InThread(function, args)
+    call.start()
+    yield call
+    call.join()
+
+
+@contextmanager
+def no_leaks() -> Iterator[None]:
+    """Assert that the block leaves no thread, descriptor or child process behind."""
+    process = psutil.Process()
+    threads = set(threading.enumerate())
+    descriptors = _descriptors()
+    children = {child.pid for child in process.children(recursive=True)}
+    yield
+    gc.collect()
+    left = [thread for thread in threading.enumerate() if thread not in threads]
+    assert not left, f"threads left: {left}"
+    assert _descriptors() <= descriptors, "descriptors left"
+    now = {child.pid for child in process.children(recursive=True)}
+    assert now <= children, f"children left: {now - children}"
+
+
+def _descriptors() -> int:
+    return len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
