@@ -1,0 +1,311 @@
+"""SAGE Kernel: typed streaming pipelines on kernels that are plugins.
+
+Everything that programs need is importable from here, and loaded when it is first asked for:
+importing this package imports no kernel and next to nothing else. All exceptions are in
+`sage_kernel_api.errors`.
+
+Example:
+    >>> from sage_kernel_api import LocalEnvironment
+    >>> with LocalEnvironment("greet", kernel="mock") as env:
+    ...     env.from_collection(["ada", "alan"]).map(str.title).execute_and_collect()
+    ['Ada', 'Alan']
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sage_kernel_api import errors
+    from sage_kernel_api.context import ExecutionContext, RuntimeContext, ServiceContext
+    from sage_kernel_api.core.custom_logger import CustomLogger
+    from sage_kernel_api.core.environment import BaseEnvironment, LocalEnvironment
+    from sage_kernel_api.core.explain import DescribedGraph, describe, render
+    from sage_kernel_api.core.functions import (
+        AsyncMapFunction,
+        BaseCoMapFunction,
+        BaseFunction,
+        BaseJoinFunction,
+        BaseService,
+        BatchFunction,
+        Collector,
+        FieldKeyByFunction,
+        FileBatchIteratorFunction,
+        FileSink,
+        FileSource,
+        FilterFunction,
+        FlatMapFunction,
+        GeneratorBatchIteratorFunction,
+        IterableBatchIteratorFunction,
+        KeyByFunction,
+        MapFunction,
+        MemWriteSink,
+        OutputTag,
+        PrintSink,
+        ProcessFunction,
+        ProcessOutput,
+        RangeBatchIteratorFunction,
+        ReduceFunction,
+        SimpleBatchIteratorFunction,
+        SinkFunction,
+        SourceFunction,
+        TerminalSink,
+        detect_lambda_type,
+        wrap_lambda,
+    )
+    from sage_kernel_api.core.job_manager import JobManager
+    from sage_kernel_api.core.operators import BaseOperator, OperatorFactory
+    from sage_kernel_api.core.operators.async_map import RateLimit
+    from sage_kernel_api.core.policies import ErrorPolicy, Policies, retry
+    from sage_kernel_api.core.streams import (
+        ConnectedStreams,
+        DataStream,
+        FutureStream,
+        KeyedConnectedStreams,
+        KeyedStream,
+    )
+    from sage_kernel_api.core.transformation import BaseTransformation
+    from sage_kernel_api.errors import (
+        CapabilityError,
+        ContextError,
+        JobCancelledError,
+        JobFailedError,
+        KernelError,
+        KernelNotFoundError,
+        KernelSpecError,
+        PipelineError,
+        ServiceError,
+        StepError,
+    )
+    from sage_kernel_api.kernel_facade import KernelFacade
+    from sage_kernel_api.lifecycle import PipelineConfig, StepPolicies
+    from sage_kernel_api.plugins import (
+        KernelRegistrar,
+        KernelSpec,
+        available_kernels,
+        hookimpl,
+        register_kernel,
+        resolve_kernel,
+    )
+    from sage_kernel_api.values import (
+        API_VERSION,
+        NONE_KEY,
+        Capability,
+        DeadLetter,
+        JobId,
+        JobState,
+        JobStatus,
+        Packet,
+        Payload,
+        StopSignal,
+    )
+
+__all__ = [
+    "API_VERSION",
+    "AsyncMapFunction",
+    "BaseCoMapFunction",
+    "BaseEnvironment",
+    "BaseFunction",
+    "BaseJoinFunction",
+    "BaseOperator",
+    "BaseService",
+    "BaseTransformation",
+    "BatchFunction",
+    "Capability",
+    "CapabilityError",
+    "Collector",
+    "ConnectedStreams",
+    "ContextError",
+    "CustomLogger",
+    "DataStream",
+    "DeadLetter",
+    "DescribedGraph",
+    "ErrorPolicy",
+    "ExecutionContext",
+    "FieldKeyByFunction",
+    "FileBatchIteratorFunction",
+    "FileSink",
+    "FileSource",
+    "FilterFunction",
+    "FlatMapFunction",
+    "FutureStream",
+    "GeneratorBatchIteratorFunction",
+    "IterableBatchIteratorFunction",
+    "JobCancelledError",
+    "JobFailedError",
+    "JobId",
+    "JobManager",
+    "JobState",
+    "JobStatus",
+    "KernelError",
+    "KernelFacade",
+    "KernelNotFoundError",
+    "KernelRegistrar",
+    "KernelSpec",
+    "KernelSpecError",
+    "KeyByFunction",
+    "KeyedConnectedStreams",
+    "KeyedStream",
+    "LocalEnvironment",
+    "MapFunction",
+    "MemWriteSink",
+    "NONE_KEY",
+    "OperatorFactory",
+    "OutputTag",
+    "Packet",
+    "Payload",
+    "PipelineConfig",
+    "PipelineError",
+    "Policies",
+    "PrintSink",
+    "ProcessFunction",
+    "ProcessOutput",
+    "RangeBatchIteratorFunction",
+    "RateLimit",
+    "ReduceFunction",
+    "RuntimeContext",
+    "ServiceContext",
+    "ServiceError",
+    "SimpleBatchIteratorFunction",
+    "SinkFunction",
+    "SourceFunction",
+    "StepError",
+    "StepPolicies",
+    "StopSignal",
+    "TerminalSink",
+    "available_kernels",
+    "describe",
+    "detect_lambda_type",
+    "errors",
+    "hookimpl",
+    "register_kernel",
+    "render",
+    "resolve_kernel",
+    "retry",
+    "wrap_lambda",
+]
+
+_HOMES = {
+    "sage_kernel_api.context": (
+        "ExecutionContext",
+        "RuntimeContext",
+        "ServiceContext",
+    ),
+    "sage_kernel_api.core.custom_logger": ("CustomLogger",),
+    "sage_kernel_api.core.environment": (
+        "BaseEnvironment",
+        "LocalEnvironment",
+    ),
+    "sage_kernel_api.core.explain": (
+        "DescribedGraph",
+        "describe",
+        "render",
+    ),
+    "sage_kernel_api.core.functions": (
+        "AsyncMapFunction",
+        "BaseCoMapFunction",
+        "BaseFunction",
+        "BaseJoinFunction",
+        "BaseService",
+        "BatchFunction",
+        "Collector",
+        "FieldKeyByFunction",
+        "FileBatchIteratorFunction",
+        "FileSink",
+        "FileSource",
+        "FilterFunction",
+        "FlatMapFunction",
+        "GeneratorBatchIteratorFunction",
+        "IterableBatchIteratorFunction",
+        "KeyByFunction",
+        "MapFunction",
+        "MemWriteSink",
+        "OutputTag",
+        "PrintSink",
+        "ProcessFunction",
+        "ProcessOutput",
+        "RangeBatchIteratorFunction",
+        "ReduceFunction",
+        "SimpleBatchIteratorFunction",
+        "SinkFunction",
+        "SourceFunction",
+        "TerminalSink",
+        "detect_lambda_type",
+        "wrap_lambda",
+    ),
+    "sage_kernel_api.core.job_manager": ("JobManager",),
+    "sage_kernel_api.core.operators": (
+        "BaseOperator",
+        "OperatorFactory",
+    ),
+    "sage_kernel_api.core.operators.async_map": ("RateLimit",),
+    "sage_kernel_api.core.policies": (
+        "ErrorPolicy",
+        "Policies",
+        "retry",
+    ),
+    "sage_kernel_api.core.streams": (
+        "ConnectedStreams",
+        "DataStream",
+        "FutureStream",
+        "KeyedConnectedStreams",
+        "KeyedStream",
+    ),
+    "sage_kernel_api.core.transformation": ("BaseTransformation",),
+    "sage_kernel_api.errors": (
+        "CapabilityError",
+        "ContextError",
+        "JobCancelledError",
+        "JobFailedError",
+        "KernelError",
+        "KernelNotFoundError",
+        "KernelSpecError",
+        "PipelineError",
+        "ServiceError",
+        "StepError",
+    ),
+    "sage_kernel_api.kernel_facade": ("KernelFacade",),
+    "sage_kernel_api.lifecycle": (
+        "PipelineConfig",
+        "StepPolicies",
+    ),
+    "sage_kernel_api.plugins": (
+        "KernelRegistrar",
+        "KernelSpec",
+        "available_kernels",
+        "hookimpl",
+        "register_kernel",
+        "resolve_kernel",
+    ),
+    "sage_kernel_api.values": (
+        "API_VERSION",
+        "Capability",
+        "DeadLetter",
+        "JobId",
+        "JobState",
+        "JobStatus",
+        "NONE_KEY",
+        "Packet",
+        "Payload",
+        "StopSignal",
+    ),
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+
+if not TYPE_CHECKING:
+    # Hidden from type checkers, to whom a misspelt import would otherwise be an `Any`.
+    def __getattr__(name: str) -> Any:
+        if name == "errors":
+            return importlib.import_module("sage_kernel_api.errors")
+        if name not in _HOME_OF:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = getattr(importlib.import_module(_HOME_OF[name]), name)
+        # Kept, so that only the first look pays.
+        globals()[name] = value
+        return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

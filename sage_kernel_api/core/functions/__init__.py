@@ -1,0 +1,83 @@
+"""What users write: functions and services."""
+
+from sage_kernel_api.core.functions.async_map_function import AsyncMapFunction
+from sage_kernel_api.core.functions.base_function import BaseFunction, ContextUser
+from sage_kernel_api.core.functions.base_service import BaseService
+from sage_kernel_api.core.functions.batch_functions import (
+    FileBatchIteratorFunction,
+    GeneratorBatchIteratorFunction,
+    IterableBatchIteratorFunction,
+    RangeBatchIteratorFunction,
+    SimpleBatchIteratorFunction,
+)
+from sage_kernel_api.core.functions.collector import Collector
+from sage_kernel_api.core.functions.element_functions import (
+    FieldKeyByFunction,
+    FilterFunction,
+    FlatMapFunction,
+    KeyByFunction,
+    MapFunction,
+    ReduceFunction,
+    SinkFunction,
+)
+from sage_kernel_api.core.functions.lambdas import detect_lambda_type, wrap_lambda
+from sage_kernel_api.core.functions.library import (
+    FileSink,
+    FileSource,
+    MemWriteSink,
+    PrintSink,
+    TerminalSink,
+)
+from sage_kernel_api.core.functions.multi_input import (
+    BaseCoMapFunction,
+    BaseJoinFunction,
+    CoMap2,
+    CoMap3,
+    CoMap4,
+)
+from sage_kernel_api.core.functions.process_function import (
+    OutputTag,
+    ProcessFunction,
+    ProcessOutput,
+)
+from sage_kernel_api.core.functions.service_calls import ServiceCaller, ServiceHandle
+from sage_kernel_api.core.functions.source_functions import BatchFunction, SourceFunction
+
+__all__ = [
+    "AsyncMapFunction",
+    "BaseCoMapFunction",
+    "BaseFunction",
+    "BaseJoinFunction",
+    "BaseService",
+    "BatchFunction",
+    "CoMap2",
+    "CoMap3",
+    "CoMap4",
+    "Collector",
+    "ContextUser",
+    "FieldKeyByFunction",
+    "FileBatchIteratorFunction",
+    "FileSink",
+    "FileSource",
+    "FilterFunction",
+    "FlatMapFunction",
+    "GeneratorBatchIteratorFunction",
+    "IterableBatchIteratorFunction",
+    "KeyByFunction",
+    "MapFunction",
+    "MemWriteSink",
+    "OutputTag",
+    "PrintSink",
+    "ProcessFunction",
+    "ProcessOutput",
+    "RangeBatchIteratorFunction",
+    "ReduceFunction",
+    "ServiceCaller",
+    "ServiceHandle",
+    "SimpleBatchIteratorFunction",
+    "SinkFunction",
+    "SourceFunction",
+    "TerminalSink",
+    "detect_lambda_type",
+    "wrap_lambda",
+]

@@ -1,0 +1,115 @@
+"""From described steps to the `PipelineConfig` that travels to a kernel.
+
+Layer: core. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sage_kernel_api.core.transformation import BaseTransformation, Edge, function_name
+from sage_kernel_api.lifecycle import (
+    PIPELINE_VERSION,
+    InputConfig,
+    PipelineConfig,
+    ServiceConfig,
+    TransformationConfig,
+)
+from sage_kernel_api.values import Capability, PartitionStrategy
+
+__all__ = ["build_pipeline_config", "edge_partitioning", "needed_capabilities"]
+
+_BY_PARTITIONING: dict[str, Capability] = {
+    "hash": Capability.KEYED_ROUTING,
+    "broadcast": Capability.BROADCAST,
+    "round_robin": Capability.PARALLELISM,
+}
+
+
+def build_pipeline_config(
+    name: str,
+    config: Mapping[str, Any],
+    steps: Sequence[BaseTransformation],
+    services: Iterable[ServiceConfig],
+) -> PipelineConfig:
+    """Return the description of a job; steps in an order where upstreams come first.
+
+    That is the order of description: a step is described after what feeds it, but for future
+    streams, whose edges are feedback.
+    """
+    return {
+        "version": PIPELINE_VERSION,
+        "name": name,
+        "config": dict(config),
+        "transformations": [_step_config(step) for step in steps],
+        "services": list(services),
+    }
+
+
+def edge_partitioning(edge: Edge, step: BaseTransformation) -> PartitionStrategy:
+    """Tell how records spread over an edge.
+
+    As asked for by a keyby, ``rebalance`` or ``broadcast``; else straight on where both steps have
+    equally many instances, else one after the other. Between single instances all are the same.
+    """
+    upstream = edge.outlet.transformation
+    if upstream.parallelism == step.parallelism == 1:
+        return "forward"
+    if edge.outlet.partitioning is not None:
+        return edge.outlet.partitioning
+    return "forward" if upstream.parallelism == step.parallelism else "round_robin"
+
+
+def needed_capabilities(step: BaseTransformation) -> list[Capability]:
+    """Return what a kernel must be able to do for this step, in a fixed order."""
+    needed = {
+        _BY_PARTITIONING[partitioning]
+        for edge in step.edges
+        if (partitioning := edge_partitioning(edge, step)) != "forward"
+    }
+    parallelism: object = step.parallelism  # Not checked yet: it may be anything.
+    if isinstance(parallelism, int) and parallelism > 1:
+        needed.add(Capability.PARALLELISM)
+    if any(edge.is_feedback for edge in step.edges):
+        needed.add(Capability.FEEDBACK)
+    if any(edge.outlet.output is not None for edge in step.edges):
+        needed.add(Capability.SIDE_OUTPUTS)
+    if step.effective_policies.step_policies:
+        needed.add(Capability.ERROR_POLICIES)
+    return sorted(needed)
+
+
+def _step_config(step: BaseTransformation) -> TransformationConfig:
+    function, operator = step.function_class, step.effective_operator_class
+    return {
+        "id": step.basename,
+        "uid": step.uid,
+        "kind": step.kind,
+        "operator": step.operator_factory,
+        "function_class": function_name(function),
+        "function_module": getattr(function, "__module__", None) or "",
+        "operator_class": operator.__qualname__,
+        "operator_module": operator.__module__,
+        "args": step.function_args,
+        "kwargs": step.function_kwargs,
+        "parallelism": step.parallelism,
+        "upstreams": [upstream.basename for upstream in step.upstreams],
+        "downstreams": [downstream.basename for downstream in step.downstreams],
+        "inputs": [_input_config(edge, step) for edge in step.edges],
+        "policies": step.effective_policies.step_policies,
+        "requires": [capability.value for capability in needed_capabilities(step)],
+    }
+
+
+def _input_config(edge: Edge, step: BaseTransformation) -> InputConfig:
+    described: InputConfig = {
+        "upstream": edge.outlet.transformation.basename,
+        "index": edge.index,
+        "partitioning": edge_partitioning(edge, step),
+    }
+    if edge.outlet.output is not None:
+        described["output"] = edge.outlet.output
+    if edge.is_feedback:
+        described["is_feedback"] = True
+    return described

@@ -1,0 +1,121 @@
+"""What can be wrong with a described pipeline, found before anything runs.
+
+Layer: core. Pure: from transformations to sentences.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from sage_kernel_api.communication import KEY_GROUPS
+from sage_kernel_api.core.operators import is_function_class
+from sage_kernel_api.core.transformation import BaseTransformation, FutureTransformation
+
+__all__ = ["pipeline_problems"]
+
+# How many arguments a step gives to a plain callable.
+_ARITY = {"source": 0, "process": 2, "reduce": 2}
+_METHOD = {"process": "process", "comap": "map0"}
+
+
+def pipeline_problems(steps: Sequence[BaseTransformation]) -> Iterator[str]:
+    """Yield one sentence for each thing that is wrong; the graph's shape is checked elsewhere."""
+    if not steps:
+        yield "it has no steps; begin with from_collection() or another source"
+    yield from _repeated(steps)
+    for step in steps:
+        yield from _step_problems(step)
+
+
+def _repeated(steps: Sequence[BaseTransformation]) -> Iterator[str]:
+    for what in ("basename", "uid"):
+        seen: set[str] = set()
+        reported: set[str] = set()
+        for step in steps:
+            value: str | None = getattr(step, what)
+            if value is None:
+                continue
+            if value in seen and value not in reported:
+                word = "name" if what == "basename" else "uid"
+                yield f"the {word} {value!r} is used by more than one step"
+                reported.add(value)
+            seen.add(value)
+
+
+def _step_problems(step: BaseTransformation) -> Iterator[str]:
+    where = f"step {step.basename!r}"
+    parallelism: Any = step.parallelism
+    if isinstance(parallelism, bool) or not isinstance(parallelism, int) or parallelism < 1:
+        yield f"{where}: parallelism is a whole number from 1, not {parallelism!r}"
+    elif parallelism > KEY_GROUPS:
+        yield f"{where}: parallelism is at most {KEY_GROUPS}, not {parallelism}"
+    elif parallelism > 1 and _is_one_shot(step):
+        yield (
+            f"{where}: a one-shot iterator cannot be split over {parallelism} instances; give a "
+            "list, or parallelism=1 and rebalance() after it"
+        )
+    if isinstance(step, FutureTransformation) and not step.edges:
+        yield f"{where}: the future stream is not filled; call fill_future() on the loop's end"
+    for edge in step.edges:
+        if edge.outlet.transformation not in step.environment.pipeline:
+            upstream = edge.outlet.transformation.basename
+            yield f"{where}: its upstream {upstream!r} is not in the pipeline"
+    yield from _function_problems(step, where)
+
+
+def _is_one_shot(step: BaseTransformation) -> bool:
+    items = step.function_args[0] if step.function_class is iter and step.function_args else ()
+    return hasattr(items, "__next__")
+
+
+def _function_problems(step: BaseTransformation, where: str) -> Iterator[str]:
+    function: Any = step.function_class  # Nothing was checked yet: it may be anything.
+    if is_function_class(function):
+        yield from _class_problems(step, where)
+    elif not callable(function):
+        yield (
+            f"{where}: takes a class of functions or a callable, not {function!r}; of a class, "
+            f"give the class and its arguments: map({type(function).__name__}, ...)"
+        )
+    elif step.operator_class.kind == "join":
+        yield f"{where}: join takes a class of BaseJoinFunction, not {function!r}"
+    elif function is not iter and not isinstance(function, type):
+        yield from _arity_problems(step, where, function)
+
+
+def _class_problems(step: BaseTransformation, where: str) -> Iterator[str]:
+    function: Any = step.function_class
+    method = _METHOD.get(step.operator_class.kind, "execute")
+    if not callable(getattr(function, method, None)):
+        yield f"{where}: {function.__qualname__} has no method {method}()"
+    if missing := sorted(getattr(function, "__abstractmethods__", ())):
+        yield f"{where}: {function.__qualname__} does not define {', '.join(missing)}"
+        return
+    try:
+        inspect.signature(function).bind(*step.function_args, **step.function_kwargs)
+    except TypeError as error:
+        yield f"{where}: {function.__qualname__} cannot be made with these arguments: {error}"
+    except ValueError:
+        return  # No signature to be had: the constructor itself will tell.
+
+
+def _arity_problems(
+    step: BaseTransformation, where: str, function: Callable[..., Any]
+) -> Iterator[str]:
+    if step.operator_class.kind != "comap" and (step.function_args or step.function_kwargs):
+        yield (
+            f"{where}: arguments are given to a class of functions, not to a callable; use "
+            "functools.partial"
+        )
+    count = _ARITY.get(step.operator_class.kind, 1)
+    others = step.function_args if step.operator_class.kind == "comap" else ()
+    for each in (function, *others):
+        try:
+            inspect.signature(each).bind(*(None,) * count)
+        except TypeError:
+            name = getattr(each, "__qualname__", repr(each))
+            yield f"{where}: {name} must be callable with {count} argument{'s' * (count != 1)}"
+        except ValueError:
+            continue  # A builtin without a signature.

@@ -1,0 +1,264 @@
+"""The stream that users write with, and its keyed and its not-yet-filled kind.
+
+Layer: core.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Generic, Self, TypeVar, overload
+
+from typing_extensions import ParamSpec
+
+from sage_kernel_api.core.functions import OutputTag, PrintSink, ReduceFunction
+from sage_kernel_api.core.operators import ReduceOperator, SinkOperator
+from sage_kernel_api.core.policies import ErrorPolicy, NoneResult, Policies
+from sage_kernel_api.core.streams.async_steps import AsyncSteps
+from sage_kernel_api.core.streams.collecting import CollectingSteps
+from sage_kernel_api.core.streams.connected_streams import ConnectedStreams, KeyedConnectedStreams
+from sage_kernel_api.core.streams.ending_steps import KeyingSteps, SinkSteps
+from sage_kernel_api.core.streams.mapping_steps import MappingSteps
+from sage_kernel_api.core.streams.stream_base import step_options, take_options
+from sage_kernel_api.core.transformation import Edge, Outlet
+from sage_kernel_api.errors import PipelineError
+from sage_kernel_api.values import DEAD_LETTER_OUTPUT, DeadLetter, PartitionStrategy
+
+__all__ = ["DataStream", "FutureStream", "KeyedStream"]
+
+T_co = TypeVar("T_co", covariant=True)
+T = TypeVar("T")
+U = TypeVar("U")
+K = TypeVar("K")
+P = ParamSpec("P")
+
+
+class DataStream(
+    MappingSteps[T_co],
+    AsyncSteps[T_co],
+    KeyingSteps[T_co],
+    SinkSteps[T_co],
+    CollectingSteps[T_co],
+    Generic[T_co],
+):
+    """Records of type ``T``, described and not yet running.
+
+    Every method describes one more step and returns the stream after it. A stream that is used
+    twice feeds both steps, each with every record.
+
+    Example:
+        >>> from sage_kernel_api import LocalEnvironment
+        >>> env = LocalEnvironment(kernel="mock")
+        >>> env.from_collection([1, 2, 3]).map(lambda x: x + 1).execute_and_collect()
+        [2, 3, 4]
+    """
+
+    def print(
+        self,
+        prefix: str = "",
+        separator: str = " | ",
+        colored: bool = True,
+        *,
+        name: str | None = None,
+        parallelism: int | None = None,
+    ) -> Self:
+        """Print each record to the standard output; returns the same stream."""
+        options = step_options(name or None, None, parallelism, None)
+        self._add_step(SinkOperator, PrintSink, (prefix, separator, colored), {}, options)
+        return self
+
+    def peek(self, function: Callable[[T_co], object], *, name: str | None = None) -> Self:
+        """Show each record to *function* on a branch of its own; returns the same stream."""
+        options = step_options(name, None, None, None)
+        self._add_step(SinkOperator, function, (), {}, options)
+        return self
+
+    def union(self, *others: DataStream[T]) -> DataStream[T_co | T]:
+        """Merge streams. Records of one stream keep their order; no step runs for it.
+
+        Raises:
+            PipelineError: A stream belongs to another environment.
+        """
+        outlets = list(self._outlets)
+        for other in others:
+            self._check_same_environment(other)
+            outlets.extend(other.outlets)
+        return DataStream(self._environment, tuple(outlets))
+
+    def connect(self, other: DataStream[U]) -> ConnectedStreams[T_co, U]:
+        """Put two streams side by side, as the inputs of one step to come.
+
+        Raises:
+            PipelineError: *other* belongs to another environment.
+        """
+        self._check_same_environment(other)
+        return ConnectedStreams(self._environment, (self, other))
+
+    def get_side_output(self, tag: OutputTag[U]) -> DataStream[U]:
+        """Return what the step before emits to the side output *tag*."""
+        outlets = tuple(Outlet(outlet.transformation, tag.name) for outlet in self._outlets)
+        return DataStream(self._environment, outlets)
+
+    def dead_letters(self) -> DataStream[DeadLetter]:
+        """Return the records that the step before gave up, under ``on_error="dead_letter"``."""
+        return self.get_side_output(OutputTag[DeadLetter](DEAD_LETTER_OUTPUT))
+
+    def rebalance(self) -> DataStream[T_co]:
+        """Spread the records evenly over the instances of the next step."""
+        return self._partitioned("round_robin")
+
+    def broadcast(self) -> DataStream[T_co]:
+        """Give every record to every instance of the next step."""
+        return self._partitioned("broadcast")
+
+    def fill_future(self: DataStream[T], future_stream: FutureStream[T]) -> None:
+        """Close a loop: the records of this stream flow into *future_stream*.
+
+        Raises:
+            PipelineError: It is filled already, or belongs to another environment.
+        """
+        self._check_same_environment(future_stream)
+        future_stream._fill(self._outlets)
+
+    def set_parallelism(self, parallelism: int) -> Self:
+        """Set the number of instances of the step before; returns the same stream."""
+        for outlet in self._outlets:
+            outlet.transformation.parallelism = parallelism
+        return self
+
+    def set_policies(
+        self, *, on_error: ErrorPolicy | None = None, none_result: NoneResult | None = None
+    ) -> Self:
+        """Set the policies of the step before; returns the same stream."""
+        for outlet in self._outlets:
+            step = outlet.transformation
+            step.policies = Policies(on_error, none_result).over(step.policies)
+        return self
+
+    def _partitioned(self, partitioning: PartitionStrategy) -> DataStream[T_co]:
+        outlets = (
+            Outlet(outlet.transformation, outlet.output, partitioning) for outlet in self._outlets
+        )
+        return DataStream(self._environment, tuple(outlets))
+
+    def _check_same_environment(self, other: DataStream[Any]) -> None:
+        if other.environment is not self._environment:
+            raise PipelineError(
+                f"The stream after {other.transformation.basename!r} belongs to the environment "
+                f"{other.environment.name!r}, this one to {self._environment.name!r}. Build one "
+                "pipeline on one environment."
+            )
+
+
+class KeyedStream(DataStream[T_co], Generic[K, T_co]):
+    """Records of type ``T``, each with a key of type ``K``."""
+
+    @overload
+    def connect(self, other: KeyedStream[K, U]) -> KeyedConnectedStreams[K, T_co, U]: ...
+    @overload
+    def connect(self, other: DataStream[U]) -> ConnectedStreams[T_co, U]: ...
+    def connect(self, other: DataStream[Any]) -> ConnectedStreams[Any, Any]:
+        """Put two streams side by side. Two streams with keys of one type can be joined.
+
+        Raises:
+            PipelineError: *other* belongs to another environment.
+        """
+        self._check_same_environment(other)
+        if isinstance(other, KeyedStream):
+            return KeyedConnectedStreams(self._environment, (self, other))
+        return ConnectedStreams(self._environment, (self, other))
+
+    @overload
+    def reduce(
+        self,
+        function: Callable[[T_co, T_co], T_co],
+        *,
+        name: str | None = None,
+        uid: str | None = None,
+        parallelism: int | None = None,
+        on_error: ErrorPolicy | None = None,
+    ) -> DataStream[T_co]: ...
+    @overload
+    def reduce(
+        self,
+        function: type[ReduceFunction[T_co]],
+        *args: Any,
+        name: str,
+        uid: str | None = None,
+        parallelism: int | None = None,
+        on_error: ErrorPolicy | None = None,
+        **kwargs: Any,
+    ) -> DataStream[T_co]: ...
+
+    @overload
+    def reduce(
+        self,
+        function: type[ReduceFunction[T_co]],
+        *args: Any,
+        uid: str,
+        name: str | None = None,
+        parallelism: int | None = None,
+        on_error: ErrorPolicy | None = None,
+        **kwargs: Any,
+    ) -> DataStream[T_co]: ...
+
+    @overload
+    def reduce(
+        self,
+        function: type[ReduceFunction[T_co]],
+        *args: Any,
+        parallelism: int,
+        name: str | None = None,
+        uid: str | None = None,
+        on_error: ErrorPolicy | None = None,
+        **kwargs: Any,
+    ) -> DataStream[T_co]: ...
+
+    @overload
+    def reduce(
+        self,
+        function: type[ReduceFunction[T_co]],
+        *args: Any,
+        on_error: ErrorPolicy,
+        name: str | None = None,
+        uid: str | None = None,
+        parallelism: int | None = None,
+        **kwargs: Any,
+    ) -> DataStream[T_co]: ...
+
+    @overload
+    def reduce(
+        self, function: Callable[P, ReduceFunction[T_co]], *args: P.args, **kwargs: P.kwargs
+    ) -> DataStream[T_co]: ...
+    def reduce(
+        self,
+        function: Callable[..., Any],
+        *args: Any,
+        **kwargs: Any,
+    ) -> Any:
+        """Fold the records of each key, and emit the folded value at each record.
+
+        Args:
+            function: ``(accumulated, record) -> accumulated``, or a `ReduceFunction` class. The
+                first record of a key is its first accumulated value.
+            args: Constructor arguments of the class.
+            name: Name of the step, unique in the pipeline.
+            uid: Stable name of its state.
+            parallelism: Number of instances.
+            on_error: What becomes of a record on which it fails.
+            kwargs: Constructor arguments of the class, by name.
+        """
+        options = take_options(kwargs)
+        return self._derive(self._add_step(ReduceOperator, function, args, kwargs, options))
+
+
+class FutureStream(DataStream[T], Generic[T]):
+    """A stream that is described before what flows in it: the begin of a loop."""
+
+    def _fill(self, outlets: tuple[Outlet, ...]) -> None:
+        step = self.transformation
+        if step.edges:
+            raise PipelineError(
+                f"The future stream {step.basename!r} is filled already; merge the streams with "
+                "union() and fill it once."
+            )
+        step.edges = [Edge(outlet, is_feedback=True) for outlet in outlets]
