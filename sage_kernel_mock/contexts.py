@@ -1,0 +1,171 @@
+"""The surroundings of functions, operators and services, with facts that a test may set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any
+
+from sage_kernel_api.context import ServiceClient
+from sage_kernel_api.logging import Logger, LoggerFactory
+from sage_kernel_api.values import ConnectionInfo, Payload
+from sage_kernel_mock.facts import MockFacts
+from sage_kernel_mock.journal import Journal
+from sage_kernel_mock.state import MockStateManager
+from sage_kernel_mock.transport import MockTransport, Outlet, SentRecord
+
+__all__ = ["ContextParts", "MockExecutionContext", "MockRuntimeContext", "MockServiceContext"]
+
+
+@dataclass(frozen=True, slots=True)
+class ContextParts:
+    """What all contexts of one kernel (or one job) share.
+
+    Attributes:
+        journal: Where calls are written down.
+        loggers: Where loggers come from.
+        services: Where calls of services are answered.
+    """
+
+    journal: Journal
+    loggers: LoggerFactory
+    services: ServiceClient
+
+
+class MockRuntimeContext:
+    """The surroundings of one function.
+
+    Attributes:
+        facts: What it answers; assign to its fields at any time.
+    """
+
+    def __init__(
+        self,
+        facts: MockFacts,
+        parts: ContextParts,
+        connect: Callable[[ConnectionInfo], Outlet] | None = None,
+    ) -> None:
+        self.facts = facts
+        self._parts = parts
+        self._transport = (
+            MockTransport(facts, parts.journal, connect)
+            if connect
+            else MockTransport(facts, parts.journal)
+        )
+        self._state = MockStateManager(facts.label, parts.journal)
+
+    @property
+    def name(self) -> str:
+        """Return the name of the function, step or service."""
+        return self.facts.name
+
+    @property
+    def env_name(self) -> str:
+        """Return the name of the environment."""
+        return self.facts.env_name
+
+    @property
+    def logger(self) -> Logger:
+        """Return the logger of that name."""
+        return self._parts.loggers.get_logger(self.facts.name)
+
+    @property
+    def transport(self) -> MockTransport:
+        """Return the way out."""
+        return self._transport
+
+    @property
+    def sent(self) -> list[SentRecord]:
+        """Return what was sent outside of a job, oldest first."""
+        return self._transport.sent
+
+    @property
+    def state_manager(self) -> MockStateManager:
+        """Return the named values."""
+        return self._state
+
+    @property
+    def services(self) -> ServiceClient:
+        """Return the full form of service calls."""
+        return self._parts.services
+
+    def call_service(
+        self, service_name: str, method: str, *args: Payload, **kwargs: Payload
+    ) -> Any:
+        """Call a service and return its answer.
+
+        Raises:
+            ServiceError: As `ServiceClient.call` says; or the service's own exception.
+        """
+        return self._parts.services.call(service_name, method, args, kwargs).result()
+
+    def call_service_async(
+        self, service_name: str, method: str, *args: Payload, **kwargs: Payload
+    ) -> Future[Any]:
+        """Call a service; the future that is returned has ended already."""
+        return self._parts.services.call(service_name, method, args, kwargs)
+
+    def get_config(self, key: str, default: Any = None) -> Any:
+        """Return the environment's setting *key*, or *default*."""
+        return self.facts.config.get(key, default)
+
+
+class MockServiceContext(MockRuntimeContext):
+    """The surroundings of one service."""
+
+    @property
+    def service_name(self) -> str:
+        """Return the name that callers use."""
+        return self.facts.name
+
+    def should_stop(self) -> bool:
+        """Tell whether the service is being stopped."""
+        return self.facts.should_stop
+
+
+class MockExecutionContext(MockRuntimeContext):
+    """The surroundings of one operator."""
+
+    def send_data(
+        self,
+        data: Payload,
+        target: str | None = None,
+        partition_key: Payload | None = None,
+    ) -> bool:
+        """Hand one record on; False if nothing is connected to that output.
+
+        Raises:
+            KeyEncodingError: It goes by key, and the key has no stable encoding.
+        """
+        return self._transport.send(data, target, partition_key)
+
+    def get_parallel_index(self) -> int:
+        """Return which instance of the step this is."""
+        return self.facts.parallel_index
+
+    def get_parallelism(self) -> int:
+        """Return the number of instances of the step."""
+        return self.facts.parallelism
+
+    @property
+    def parallel_index(self) -> int:
+        """Same as `get_parallel_index`."""
+        return self.facts.parallel_index
+
+    @property
+    def parallelism(self) -> int:
+        """Same as `get_parallelism`."""
+        return self.facts.parallelism
+
+    def is_source(self) -> bool:
+        """Tell whether the step has no inputs."""
+        return self.facts.is_source
+
+    def should_stop(self) -> bool:
+        """Tell whether the job is being cancelled."""
+        return self.facts.should_stop
+
+    def get_key(self) -> Any:
+        """Return the key of the record that is being processed."""
+        return self.facts.key

@@ -1,0 +1,175 @@
+"""The loop: one job from its first open to its last close, on the caller's thread.
+
+Knows tasks and services; nothing of job ids and states.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from sage_kernel_api.errors import CapabilityError, KernelError, StepError
+from sage_kernel_api.lifecycle import PipelineConfig, step_failure
+from sage_kernel_api.values import EdgeStatus, StepStatus
+from sage_kernel_mock.agenda import Agenda
+from sage_kernel_mock.clock import ManualClock
+from sage_kernel_mock.contexts import ContextParts
+from sage_kernel_mock.options import MockOptions
+from sage_kernel_mock.service_host import ServiceHost
+from sage_kernel_mock.task import Task
+from sage_kernel_mock.wiring import wire
+
+__all__ = ["JobRun"]
+
+
+class JobRun:
+    """One run of one pipeline.
+
+    Records wait in inboxes and are processed one at a time from this loop, never from within
+    ``send_data``: so a long chain needs no deep stack and a feedback loop no growing one.
+
+    Args:
+        config: As returned by `check_pipeline_config`.
+        parts: What the contexts share.
+        services: The job's own services, not yet started.
+    """
+
+    def __init__(
+        self,
+        config: PipelineConfig,
+        parts: ContextParts,
+        services: ServiceHost,
+        clock: ManualClock,
+        options: MockOptions,
+    ) -> None:
+        self._services = services
+        self._clock = clock
+        self._idle_limit = options.idle_limit
+        self._agenda = Agenda(options.seed)
+        self._wiring = wire(config, parts, clock, self._agenda.add)
+        self._opened: list[Task] = []
+        self._stops = False
+
+    @property
+    def steps(self) -> dict[str, StepStatus]:
+        """Return the counters by step id."""
+        return {step_id: tally.status() for step_id, tally in self._wiring.tallies.items()}
+
+    @property
+    def edges(self) -> list[EdgeStatus]:
+        """Return one ledger per edge."""
+        return [ledger.status() for ledger in self._wiring.ledgers]
+
+    @property
+    def was_stopped(self) -> bool:
+        """Tell whether `stop` was called."""
+        return self._stops
+
+    def stop(self) -> None:
+        """Ask the run to end before its next record. Any thread may call this."""
+        self._stops = True
+        for task in self._wiring.tasks:
+            task.context.facts.should_stop = True
+
+    def run(self) -> None:
+        """Open everything, move all records, close everything.
+
+        Raises:
+            StepError: User code failed; everything that was opened is closed.
+            KernelError: Idle sources never ended, or the ledgers do not balance.
+        """
+        try:
+            self._open()
+            self._move()
+        except BaseException as error:
+            for failure in self._close():
+                error.add_note(f"While closing: {failure}")
+            raise
+        if failures := self._close():
+            for failure in failures[1:]:
+                failures[0].add_note(f"While closing: {failure}")
+            raise failures[0]
+        self._check_ledgers()
+
+    # --- the life ----------------------------------------------------------------------------
+
+    def _open(self) -> None:
+        for name in self._services.names:
+            try:
+                self._services.start(name)
+            except Exception as error:
+                raise step_failure(f"service {name}", error, doing="start") from error
+        # Receivers before senders, so that whoever sends finds an open step.
+        for task in reversed(self._wiring.tasks):
+            self._opened.append(task)
+            task.open()
+
+    def _move(self) -> None:
+        self._drain()
+        self._read_sources()
+        for task in self._wiring.tasks:
+            if self._stops:
+                return
+            task.finish()
+            # What it held back passes all steps behind it before those finish.
+            self._drain()
+
+    def _close(self) -> list[StepError]:
+        """Close what was opened, senders before receivers, then the services."""
+        failures: list[StepError] = []
+        while self._opened:
+            try:
+                self._opened.pop().close()
+            except StepError as failure:
+                failures.append(failure)
+        for name, error in self._services.stop_all():
+            failures.append(step_failure(f"service {name}", error, doing="stop"))
+        return failures
+
+    # --- records -----------------------------------------------------------------------------
+
+    def _drain(self) -> None:
+        """Process until all inboxes are empty: a feedback loop ends when it is dry."""
+        tasks = self._wiring.tasks
+        while self._agenda and not self._stops:
+            task = tasks[self._agenda.take()]
+            task.work()
+            if task.has_records:
+                self._agenda.add(task.rank)
+
+    def _read_sources(self) -> None:
+        sources = deque(task for task in self._wiring.tasks if task.context.is_source())
+        idle_looks, shortest_wait_s = 0, float("inf")
+        while sources and not self._stops:
+            source = sources.popleft()
+            answer = source.poll()
+            self._drain()
+            if answer.status != "ended":
+                sources.append(source)
+            if answer.status != "idle":
+                idle_looks, shortest_wait_s = 0, float("inf")
+                continue
+            idle_looks += 1
+            shortest_wait_s = min(shortest_wait_s, answer.wait_s)
+            if idle_looks % len(sources) == 0:
+                # Nobody has anything now, so time passes at once.
+                self._clock.advance(shortest_wait_s)
+                shortest_wait_s = float("inf")
+            if idle_looks >= self._idle_limit * len(sources):
+                raise _never_ends([task.step["id"] for task in sources], self._idle_limit)
+
+    def _check_ledgers(self) -> None:
+        wrong = [
+            str(ledger.status())
+            for ledger in self._wiring.ledgers
+            if not ledger.is_balanced or (ledger.in_flight and not self._stops)
+        ]
+        if wrong:
+            raise KernelError.listing("The mock kernel lost count of records (a bug in it):", wrong)
+
+
+def _never_ends(steps: list[str], idle_limit: int) -> CapabilityError:
+    return CapabilityError(
+        f"The sources {', '.join(map(repr, steps))} had nothing {idle_limit} times in a row, and "
+        "this kernel does not offer unbounded-sources. End them with StopSignal, raise "
+        "`idle_limit`, or choose a kernel that waits."
+    )

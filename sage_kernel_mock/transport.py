@@ -1,0 +1,186 @@
+"""The way out of a step: which instances of which steps get a record.
+
+Knows key groups, routers and receivers; nothing of what a receiver does with a record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from sage_kernel_api.communication import key_group, owner_of
+from sage_kernel_api.errors import PipelineError
+from sage_kernel_api.values import NONE_KEY, ConnectionInfo, PartitionStrategy, Payload
+from sage_kernel_mock.facts import MockFacts
+from sage_kernel_mock.journal import Journal
+from sage_kernel_mock.ledger import EdgeLedger
+
+__all__ = ["MockRouter", "MockTransport", "Outlet", "Receiver", "SentRecord"]
+
+
+class Receiver(Protocol):
+    """An instance of a step, as its upstreams see it."""
+
+    def accept(self, data: Payload, key: Payload, input_index: int, edge: EdgeLedger) -> None:
+        """Queue one record; it is processed later, never within this call."""
+
+
+class MockRouter:
+    """Choose among the receivers of one edge."""
+
+    def __init__(self, targets: Sequence[str]) -> None:
+        self._targets = list(targets)
+        self._next = 0
+
+    def route_by_key(self, data: Payload, key: Payload) -> str:
+        """Return the owner of the key group of *key*."""
+        return self._targets[owner_of(key_group(key), len(self._targets))]
+
+    def route_round_robin(self, data: Payload) -> str:
+        """Return each receiver in turn."""
+        target = self._targets[self._next]
+        self._next = (self._next + 1) % len(self._targets)
+        return target
+
+    def route_broadcast(self, data: Payload) -> list[str]:
+        """Return all receivers."""
+        return list(self._targets)
+
+
+class Outlet:
+    """One edge, as one instance of the sending step sees it."""
+
+    def __init__(
+        self,
+        connection: ConnectionInfo,
+        receivers: Mapping[str, Receiver],
+        ledger: EdgeLedger,
+        sender_index: int,
+    ) -> None:
+        self.connection: Final = connection
+        self._receivers = receivers
+        self._ledger = ledger
+        self._router = MockRouter(connection.targets)
+        self._forward_to = connection.targets[sender_index % len(connection.targets)]
+
+    def deliver(self, data: Payload, key: Payload, strategy: PartitionStrategy | None) -> None:
+        """Hand one record to its receivers; *strategy* None means the edge's own.
+
+        Raises:
+            KeyEncodingError: It goes by key, and the key has no stable encoding.
+        """
+        for target in self._route(data, key, strategy or self.connection.partition_strategy):
+            self._ledger.produced += 1
+            self._receivers[target].accept(data, key, self.connection.input_index, self._ledger)
+
+    def _route(self, data: Payload, key: Payload, strategy: PartitionStrategy) -> list[str]:
+        match strategy:
+            case "hash":
+                return [self._router.route_by_key(data, key)]
+            case "round_robin":
+                return [self._router.route_round_robin(data)]
+            case "broadcast":
+                return self._router.route_broadcast(data)
+            case "forward":
+                return [self._forward_to]
+
+
+@dataclass(frozen=True, slots=True)
+class SentRecord:
+    """One record that was sent from a context outside of any job."""
+
+    data: Payload
+    target: str | None
+    key: Payload
+
+
+def _no_receivers(connection: ConnectionInfo) -> Outlet:
+    """Refuse a connection outside of a job: this kernel has no queues to connect to."""
+    raise PipelineError(
+        f"Nothing is called {', '.join(map(repr, connection.targets)) or '(no target)'}: outside "
+        "of a job the mock kernel has no receivers. Read what was sent from `context.sent`."
+    )
+
+
+class MockTransport:
+    """Hand records to the edges of one output.
+
+    Args:
+        facts: Of the context that it belongs to: name and current key.
+        journal: Gets ``send`` and ``broadcast``.
+        connect: Makes the outlet of a connection; raises `PipelineError` for unknown targets.
+
+    Attributes:
+        sent: What was sent outside of a job, oldest first.
+        sent_count: How many records were sent, connected or not.
+    """
+
+    def __init__(
+        self,
+        facts: MockFacts,
+        journal: Journal,
+        connect: Callable[[ConnectionInfo], Outlet] = _no_receivers,
+    ) -> None:
+        self._facts = facts
+        self._journal = journal
+        self._connect = connect
+        self._outlets: dict[str | None, list[Outlet]] = {}
+        # Inside a job nobody reads them, and they would pile up.
+        self._keeps_unconnected = connect is _no_receivers
+        self.sent: list[SentRecord] = []
+        self.sent_count = 0
+
+    def send(
+        self,
+        data: Payload,
+        target: str | None = None,
+        partition_key: Payload | None = None,
+        partition_strategy: PartitionStrategy | None = None,
+    ) -> bool:
+        """Hand *data* to every edge of one output; False if it has none.
+
+        Raises:
+            KeyEncodingError: It goes by key, and the key has no stable encoding.
+        """
+        key = self._key_for(partition_key)
+        self._journal.write(self._facts.label, "send", data, target, key)
+        self.sent_count += 1
+        return self.deliver(data, target, key, partition_strategy)
+
+    def broadcast(self, data: Payload) -> bool:
+        """Hand *data* to every instance of every step downstream of the main output."""
+        self._journal.write(self._facts.label, "broadcast", data)
+        self.sent_count += 1
+        return self.deliver(data, None, self._facts.key, "broadcast")
+
+    def set_downstream_connections(self, connections: list[ConnectionInfo]) -> None:
+        """Replace all edges.
+
+        Raises:
+            PipelineError: A target is unknown; the edges are what they were.
+        """
+        outlets: dict[str | None, list[Outlet]] = {}
+        for connection in connections:
+            outlets.setdefault(connection.output, []).append(self._connect(connection))
+        self._outlets = outlets
+
+    def deliver(
+        self,
+        data: Payload,
+        target: str | None,
+        key: Payload,
+        strategy: PartitionStrategy | None = None,
+    ) -> bool:
+        """Hand on a record that the function did not send itself: it is not counted."""
+        outlets = self._outlets.get(target, ())
+        for outlet in outlets:
+            outlet.deliver(data, key, strategy)
+        if not outlets and self._keeps_unconnected:
+            self.sent.append(SentRecord(data, target, key))
+        return bool(outlets)
+
+    def _key_for(self, partition_key: Payload | None) -> Payload:
+        if partition_key is None:
+            return self._facts.key
+        return None if partition_key is NONE_KEY else partition_key
