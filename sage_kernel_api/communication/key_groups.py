@@ -29,6 +29,8 @@ __all__ = ["KEY_GROUPS", "encode_key", "key_group", "owner_of"]
 KEY_GROUPS: Final = 1024
 """Number of key groups, and so the largest parallelism of a keyed step. Part of the format."""
 
+_LARGEST_EXPONENT: Final = 10_000
+
 
 def key_group(key: Payload) -> int:
     """Return the key group of *key*, in ``range(KEY_GROUPS)``.
@@ -81,6 +83,10 @@ def encode_key(key: Payload) -> bytes:
     """
     try:
         return _encode(key)
+    except RecursionError:
+        raise KeyEncodingError(
+            f"The key of type {type(key).__name__} is nested too deeply to be encoded."
+        ) from None
     except KeyEncodingError as problem:
         if isinstance(key, (tuple, frozenset)) or is_dataclass(key):
             raise KeyEncodingError(f"{problem} (inside the key {_shorten(key)})") from None
@@ -134,17 +140,29 @@ def _encode_str(key: str) -> bytes:
 
 def _encode_number(key: int | float | decimal.Decimal | fractions.Fraction) -> bytes:
     """Encode by value, since ``1 == 1.0 == True == Decimal(1) == Fraction(1)``."""
-    if isinstance(key, (float, decimal.Decimal)) and not math.isfinite(key):
-        if math.isnan(key):
+    if isinstance(key, decimal.Decimal):
+        # Not `math.isfinite`: by way of a float, 1e400 would become infinity.
+        if not key.is_finite():
+            return _encode_infinity(key.is_nan(), key)
+        if abs(key.adjusted()) > _LARGEST_EXPONENT:
             raise KeyEncodingError(
-                f"The key {key!r} is not equal to itself, so no two records could share it. "
-                "Map it to a key of its own, for example None."
+                f"The key {key!r} has too large an exponent; keys go to 1e{_LARGEST_EXPONENT}."
             )
-        return b"+" if key > 0 else b"-"
+    elif isinstance(key, float) and not math.isfinite(key):
+        return _encode_infinity(math.isnan(key), key)
     numerator, denominator = key.as_integer_ratio()
     if denominator == 1:
-        return _encode(numerator)
+        return _encode(int(numerator))
     return _encode_items(b"q", [_encode(numerator), _encode(denominator)])
+
+
+def _encode_infinity(is_nan: bool, key: float | decimal.Decimal) -> bytes:
+    if is_nan:
+        raise KeyEncodingError(
+            f"The key {key!r} is not equal to itself, so no two records could share it. "
+            "Map it to a key of its own, for example None."
+        )
+    return b"+" if key > 0 else b"-"
 
 
 def _encode_big(key: int) -> bytes:
@@ -158,7 +176,10 @@ def _encode_time(key: dt.date | dt.time | dt.timedelta) -> bytes:
     if isinstance(key, dt.datetime):
         # Aware datetimes are equal when they name the same instant, in whatever zone.
         aware = key.utcoffset() is not None
-        naive = key.astimezone(dt.UTC).replace(tzinfo=None) if aware else key
+        try:
+            naive = key.astimezone(dt.UTC).replace(tzinfo=None) if aware else key
+        except OverflowError:
+            raise KeyEncodingError(f"The key {key!r} has no time in UTC.") from None
         return (b"Z" if aware else b"T") + naive.replace(fold=0).isoformat().encode()
     if isinstance(key, dt.time):
         offset = key.utcoffset()

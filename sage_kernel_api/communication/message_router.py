@@ -21,7 +21,7 @@ class MessageRouter(Protocol):
         """Return the receiver of every record whose key is *key*.
 
         A function of the key and the number of receivers alone, the same in every process:
-        receiver ``owner_of(key_group(key), receivers)`` of `sage_kernel_api.communication.key_groups`.
+        receiver number ``owner_of(key_group(key), receivers)``.
 
         Raises:
             KeyEncodingError: *key* has no stable encoding.

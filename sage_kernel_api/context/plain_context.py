@@ -57,10 +57,10 @@ class PlainContext:
         services: ServiceClient,
     ) -> None:
         self._config = config = check_context_config(config)
-        self.name = config.get("name", "context")
-        self.env_name = config.get("env_name", "")
-        self.parallel_index = config.get("parallel_index", 0)
-        self.parallelism = config.get("parallelism", 1)
+        self.name: str = config.get("name", "context")
+        self.env_name: str = config.get("env_name", "")
+        self.parallel_index: int = config.get("parallel_index", 0)
+        self.parallelism: int = config.get("parallelism", 1)
         self.key: Payload = config.get("key")
         self.is_stopping = False
         self.logger = logger

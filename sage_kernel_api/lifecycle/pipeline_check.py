@@ -79,6 +79,12 @@ def _step_problems(step: Any, position: int) -> Iterator[str]:
     yield from _field(step, where, "kwargs", Mapping)
     for key in ("upstreams", "downstreams", "inputs"):
         yield from _field(step, where, key, list)
+    for key in ("upstreams", "downstreams", "requires"):
+        if not all(isinstance(item, str) for item in _items(step, key)):
+            yield f"{where}: {key} is a list of str, not {step[key]!r}"
+    yield from _optional(step, where, "uid", str)
+    if "requires" in step:
+        yield from _field(step, where, "requires", list)
     if not callable(step.get("operator")):
         yield f"{where}: operator is a callable that makes the step, not {step.get('operator')!r}"
     yield from _count(step, where, "parallelism", 1, KEY_GROUPS)
@@ -93,7 +99,11 @@ def _edge_shape_problems(edge: Any, where: str) -> Iterator[str]:
         return
     yield from _field(edge, f"{where}, input", "upstream", str)
     yield from _count(edge, f"{where}, input", "index", 0, 10_000)
-    if edge.get("partitioning") not in PARTITION_STRATEGIES:
+    yield from _optional(edge, f"{where}, input", "output", str)
+    if "is_feedback" in edge:
+        yield from _field(edge, f"{where}, input", "is_feedback", bool)
+    # Sought in a list, because an unhashable value cannot be sought in a set.
+    if edge.get("partitioning") not in sorted(PARTITION_STRATEGIES):
         yield (
             f"{where}: partitioning is {edge.get('partitioning')!r}; "
             f"known: {', '.join(sorted(PARTITION_STRATEGIES))}"
@@ -136,6 +146,11 @@ def _field(mapping: Mapping[str, Any], where: str, key: str, kind: type) -> Iter
         yield f"{where}: {key} is a {kind.__name__.lower()}, not {type(value).__name__}"
 
 
+def _optional(mapping: Mapping[str, Any], where: str, key: str, kind: type) -> Iterator[str]:
+    if mapping.get(key) is not None:
+        yield from _field(mapping, where, key, kind)
+
+
 def _count(
     mapping: Mapping[str, Any], where: str, key: str, least: int, most: int
 ) -> Iterator[str]:
@@ -158,8 +173,13 @@ def _graph_problems(steps: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         if step["id"] in by_id:
             yield f"step {step['id']!r} is described twice"
         by_id[step["id"]] = step
+    feeds: dict[str, set[str]] = {step_id: set() for step_id in by_id}
+    for step in steps:
+        for edge in step["inputs"]:
+            feeds.setdefault(edge["upstream"], set()).add(step["id"])
     for step in steps:
         yield from _edge_problems(step, by_id)
+        yield from _neighbour_problems(step, feeds[step["id"]])
     yield from _repeated_uids(steps)
     yield from _cycle_problems(steps)
 
@@ -182,23 +202,15 @@ def _edge_problems(
                 f"{where}: a forward edge joins equal parallelism, but {edge['upstream']!r} has "
                 f"{upstream['parallelism']} and it has {step['parallelism']}"
             )
-    yield from _neighbour_problems(step, by_id)
 
 
-def _neighbour_problems(
-    step: Mapping[str, Any], by_id: Mapping[str, Mapping[str, Any]]
-) -> Iterator[str]:
+def _neighbour_problems(step: Mapping[str, Any], feeds: set[str]) -> Iterator[str]:
     where = f"step {step['id']!r}"
     fed_by = {edge["upstream"] for edge in step["inputs"]}
     if set(step["upstreams"]) != fed_by:
-        yield f"{where}: upstreams {step['upstreams']!r} differ from its inputs {sorted(fed_by)!r}"
-    feeds = {
-        other["id"]
-        for other in by_id.values()
-        if any(edge["upstream"] == step["id"] for edge in other["inputs"])
-    }
+        yield f"{where}: upstreams {step['upstreams']!r}, but its inputs are {sorted(fed_by)!r}"
     if set(step["downstreams"]) != feeds:
-        yield f"{where}: downstreams {step['downstreams']!r} differ from the edges {sorted(feeds)!r}"
+        yield f"{where}: downstreams {step['downstreams']!r}, but it feeds {sorted(feeds)!r}"
     indexes = {edge["index"] for edge in step["inputs"]}
     if indexes != set(range(len(indexes))):
         yield f"{where}: input indexes are {sorted(indexes)!r}; they count from 0 without gaps"
@@ -215,7 +227,7 @@ def _repeated_uids(steps: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def _cycle_problems(steps: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Peel off steps whose inputs are all peeled (Kahn 1962); what stays is on or behind a cycle."""
+    """Peel off steps whose inputs are all peeled (Kahn 1962); what stays waits for a cycle."""
     waiting = {
         step["id"]: {edge["upstream"] for edge in step["inputs"] if not edge.get("is_feedback")}
         for step in steps

@@ -20,11 +20,11 @@ E = TypeVar("E", bound=BaseException)
 _NO_RECORD: Final = object()
 _BLAMED: Final = "_sage_kernel_blamed_record"
 _RECORD_LENGTH: Final = 200
-_LIBRARIES: Final = tuple(
+_LIBRARIES: Final[tuple[str, ...]] = tuple(
     {
-        path
+        sysconfig.get_paths()[key]
         for key in ("stdlib", "platstdlib", "purelib", "platlib")
-        if (path := sysconfig.get_path(key))
+        if sysconfig.get_paths().get(key)
     }
 )
 
