@@ -1,0 +1,26 @@
+"""Run the tests on every supported Python: ``nox``, or ``nox -s tests-3.12``."""
+
+from __future__ import annotations
+
+import nox
+
+nox.options.default_venv_backend = "venv"
+nox.options.error_on_missing_interpreters = False
+
+
+@nox.session(python=["3.11", "3.12", "3.13"])
+def tests(session: nox.Session) -> None:
+    """Run all tests; further arguments go to pytest."""
+    session.install("-e", ".[dev]")
+    session.run("python", "-m", "pytest", *session.posargs)
+
+
+@nox.session(python="3.11")
+def checks(session: nox.Session) -> None:
+    """Run what else must hold: types, style, layers."""
+    session.install("-e", ".[dev]")
+    session.run("mypy", "--strict", "sage_kernel_api", "sage_kernel_default", "sage_kernel_mock")
+    session.run("pyright")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("lint-imports", "--no-cache")
