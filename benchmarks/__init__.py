@@ -1,0 +1,1 @@
+"""Side-by-side measurements against hand-written loops and other engines; see README.md."""
