@@ -152,7 +152,8 @@ class SourcePoll:
     """What a source had to give at one look.
 
     Attributes:
-        records: The next records, in order; may be empty.
+        records: The next records, in order; may be empty. A list is given away: the kernel may
+            keep and change it.
         status: ``more``: ask again at once; ``idle``: nothing now, ask again after *wait_s*;
             ``ended``: *records* were the last ones.
         wait_s: Seconds that an idle source asks to be left alone; at least 0.
@@ -211,7 +212,7 @@ class AsyncRunnable(Runnable, Protocol):
     and the step carries out its own error policy.
 
     A kernel that knows it calls `set_waker` after ``open`` and from then on: calls ``process``
-    only while `has_room`; emits what `drain` returns and applies the step's policy to what
+    only while there is `room`; emits what `drain` returns and applies the step's policy to what
     failed (``retry`` is done already: further calls are ``attempts - 1``, what is left is
     ``after_retries``); calls ``finish`` when all inputs have ended and `in_flight` is 0.
     """
@@ -225,8 +226,8 @@ class AsyncRunnable(Runnable, Protocol):
         """
 
     @abstractmethod
-    def has_room(self) -> bool:
-        """Tell whether ``process`` may be called; only `drain` makes room again."""
+    def room(self) -> int:
+        """Return how often ``process`` may be called now; only `drain` makes room again."""
 
     @abstractmethod
     def drain(self) -> Sequence[AsyncOutcome]:

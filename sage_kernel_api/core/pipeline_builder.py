@@ -38,11 +38,15 @@ def build_pipeline_config(
     That is the order of description: a step is described after what feeds it, but for future
     streams, whose edges are feedback.
     """
+    downstreams: dict[str, list[str]] = {step.basename: [] for step in steps}
+    for step in steps:
+        for upstream in step.upstreams:
+            downstreams.setdefault(upstream.basename, []).append(step.basename)
     return {
         "version": PIPELINE_VERSION,
         "name": name,
         "config": dict(config),
-        "transformations": [_step_config(step) for step in steps],
+        "transformations": [_step_config(step, downstreams[step.basename]) for step in steps],
         "services": list(services),
     }
 
@@ -80,7 +84,7 @@ def needed_capabilities(step: BaseTransformation) -> list[Capability]:
     return sorted(needed)
 
 
-def _step_config(step: BaseTransformation) -> TransformationConfig:
+def _step_config(step: BaseTransformation, downstreams: list[str]) -> TransformationConfig:
     function, operator = step.function_class, step.effective_operator_class
     return {
         "id": step.basename,
@@ -95,7 +99,7 @@ def _step_config(step: BaseTransformation) -> TransformationConfig:
         "kwargs": step.function_kwargs,
         "parallelism": step.parallelism,
         "upstreams": [upstream.basename for upstream in step.upstreams],
-        "downstreams": [downstream.basename for downstream in step.downstreams],
+        "downstreams": downstreams,
         "inputs": [_input_config(edge, step) for edge in step.edges],
         "policies": step.effective_policies.step_policies,
         "requires": [capability.value for capability in needed_capabilities(step)],

@@ -25,8 +25,10 @@ def pipeline_problems(steps: Sequence[BaseTransformation]) -> Iterator[str]:
     if not steps:
         yield "it has no steps; begin with from_collection() or another source"
     yield from _repeated(steps)
+    described = {id(step) for step in steps}
     for step in steps:
         yield from _step_problems(step)
+        yield from _edge_problems(step, described)
 
 
 def _repeated(steps: Sequence[BaseTransformation]) -> Iterator[str]:
@@ -58,11 +60,16 @@ def _step_problems(step: BaseTransformation) -> Iterator[str]:
         )
     if isinstance(step, FutureTransformation) and not step.edges:
         yield f"{where}: the future stream is not filled; call fill_future() on the loop's end"
-    for edge in step.edges:
-        if edge.outlet.transformation not in step.environment.pipeline:
-            upstream = edge.outlet.transformation.basename
-            yield f"{where}: its upstream {upstream!r} is not in the pipeline"
     yield from _function_problems(step, where)
+
+
+def _edge_problems(step: BaseTransformation, described: set[int]) -> Iterator[str]:
+    for edge in step.edges:
+        upstream = edge.outlet.transformation
+        if id(upstream) not in described:
+            yield (
+                f"step {step.basename!r}: its upstream {upstream.basename!r} is not in the pipeline"
+            )
 
 
 def _is_one_shot(step: BaseTransformation) -> bool:

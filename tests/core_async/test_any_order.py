@@ -109,7 +109,7 @@ def test_closing_at_any_moment_leaves_no_call_and_no_doubt(
     drained: list[int] = []
     end_s = made.host.now_s + until_s
     while made.host.now_s < end_s:
-        while waiting and operator.has_room():
+        while waiting and operator.room():
             operator.process(waiting.pop(0))
         made.host.pass_time(0.25)
         drained += [outcome.record.number for outcome in operator.drain()]

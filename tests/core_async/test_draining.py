@@ -25,7 +25,7 @@ def test_nothing_is_emitted_and_nothing_waits_when_the_kernel_drains(step: MakeS
     made.operator.open()
     made.operator.set_waker(lambda: None)
     given = 0
-    while made.operator.has_room():
+    while made.operator.room():
         made.operator.process(3.0 - given)
         given += 1
 
@@ -50,11 +50,11 @@ def test_drain_makes_room_and_the_waker_says_when(step: MakeStep) -> None:
     made.operator.set_waker(lambda: rings.append(made.host.now_s))
     made.operator.process(1.0)
     made.operator.process(2.0)
-    assert not made.operator.has_room()
+    assert not made.operator.room()
 
     made.host.pass_time(1.5)
     assert [outcome.record for outcome in made.operator.drain()] == [1.0]
-    assert made.operator.has_room()
+    assert made.operator.room()
     assert made.operator.in_flight() == 1
     made.host.pass_time(2.0)
     assert [outcome.record for outcome in made.operator.drain()] == [2.0]

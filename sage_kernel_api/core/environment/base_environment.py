@@ -78,6 +78,8 @@ class BaseEnvironment(SourceSteps, Generic[K_co]):
         self.env_base_dir: Path = Path(".sage") / "logs" / name
         self.console_log_level: LogLevel = "INFO"
         self._is_level_chosen = False
+        self._names: set[str] = set()
+        self._last_number: dict[str, int] = {}
         self.logger: logging.Logger = logging.getLogger(f"sage_kernel.{name}")
         self._kernel_choice = kernel
         self._kernel: KernelFacade | None = None
@@ -160,19 +162,23 @@ class BaseEnvironment(SourceSteps, Generic[K_co]):
     def add_transformation(self, step: BaseTransformation) -> BaseTransformation:
         """Add a described step to the pipeline."""
         self.pipeline.append(step)
+        self._names.add(step.basename)
         return step
 
     def remove_transformation(self, step: BaseTransformation) -> None:
         """Take a described step out of the pipeline again."""
         self.pipeline.remove(step)
+        self._names.discard(step.basename)
 
     def free_name(self, label: str) -> str:
         """Return *label*, or with a number after it, so that no step has that name yet."""
-        taken = {step.basename for step in self.pipeline}
-        number = 1
-        while (name := label if number == 1 else f"{label}-{number}") in taken:
+        if label not in self._names:
+            return label
+        number = self._last_number.get(label, 1) + 1
+        while f"{label}-{number}" in self._names:
             number += 1
-        return name
+        self._last_number[label] = number
+        return f"{label}-{number}"
 
     # --- running ---------------------------------------------------------------------------
 
@@ -204,6 +210,9 @@ class BaseEnvironment(SourceSteps, Generic[K_co]):
             PipelineError: The pipeline is not valid; all problems are listed.
         """
         return check_runnable(self, None)
+
+    # The founding draft's name, kept for those who read or override it there.
+    _build_pipeline_config = build_pipeline_config
 
     def submit(self, autostop: bool = False) -> JobId:
         """Check the whole pipeline and start it as a job.

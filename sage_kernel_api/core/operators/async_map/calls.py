@@ -86,9 +86,9 @@ class AsyncCalls:
         return self._given_count - self._taken_count
 
     @property
-    def has_room(self) -> bool:
-        """True if one more record may be given."""
-        return self.in_flight < self._limit
+    def room(self) -> int:
+        """Records that may be given now."""
+        return self._limit - self.in_flight
 
     @property
     def has_outcome(self) -> bool:

@@ -54,8 +54,8 @@ class AsyncMapOperator(BaseOperator):
         **kwargs: Payload,
     ) -> None:
         super().__init__(execution_context, function_class, *args, **kwargs)
-        self.options = AsyncMapOptions()
-        self.policies = Policies()
+        self.options: AsyncMapOptions = AsyncMapOptions()
+        self.policies: Policies = Policies()
         self.host: LoopHost = SharedLoop()
         self._changed = threading.Event()
         self._calls: AsyncCalls | None = None
@@ -107,9 +107,9 @@ class AsyncMapOperator(BaseOperator):
         self._is_drained_by_kernel = True
         self._opened.wake = wake
 
-    def has_room(self) -> bool:
-        """Tell whether ``process`` may be called."""
-        return self._opened.has_room
+    def room(self) -> int:
+        """Return how often ``process`` may be called now."""
+        return self._opened.room
 
     def drain(self) -> Sequence[AsyncOutcome]:
         """Return the records that have ended since."""
@@ -132,7 +132,7 @@ class AsyncMapOperator(BaseOperator):
         calls = self._opened
         if not self._is_drained_by_kernel:
             self._emit_ready()
-            while not calls.has_room:
+            while not calls.room:
                 self._wait_for_outcome()
                 self._emit_ready()
         calls.give(data, self.context.get_key(), input_index)
