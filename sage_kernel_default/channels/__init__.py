@@ -1,0 +1,6 @@
+"""Ways for records between tasks and between threads."""
+
+from sage_kernel_default.channels.local import LocalChannel
+from sage_kernel_default.channels.queues import BoundedQueue, LocalQueueManager
+
+__all__ = ["BoundedQueue", "LocalChannel", "LocalQueueManager"]

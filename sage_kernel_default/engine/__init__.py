@@ -1,0 +1,41 @@
+"""The engine: compiled chains, frames, tasks as step functions. Public for other kernels.
+
+It gets clock, spawner and channels passed in, and imports no thread, time or file module.
+"""
+
+from sage_kernel_default.engine.assembly import Assembly
+from sage_kernel_default.engine.context import StepContext, Surroundings
+from sage_kernel_default.engine.ports import (
+    DONE,
+    PROGRESSED,
+    Bell,
+    Channel,
+    Clock,
+    Frame,
+    Outcome,
+    Patience,
+    Supervisor,
+)
+from sage_kernel_default.engine.tally import edge_status, step_status
+from sage_kernel_default.engine.task import Task, TaskTimes
+from sage_kernel_default.engine.termination import LoopMonitor
+
+__all__ = [
+    "DONE",
+    "PROGRESSED",
+    "Assembly",
+    "Bell",
+    "Channel",
+    "Clock",
+    "Frame",
+    "LoopMonitor",
+    "Outcome",
+    "Patience",
+    "StepContext",
+    "Supervisor",
+    "Surroundings",
+    "Task",
+    "TaskTimes",
+    "edge_status",
+    "step_status",
+]

@@ -1,0 +1,308 @@
+"""Write the one loop that carries a record through a tree of fused steps.
+
+Layer: engine. Pure: from steps to source text and the objects that its names stand for.
+
+A record passes a step for the price of the call. Nothing is looked up per record, nothing
+is logged, and failures are found afterwards: the traceback's line tells the step, the
+frame's variables tell the record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Any
+
+from sage_kernel_api.runnable import (
+    KIND_FILTER,
+    KIND_FLATMAP,
+    KIND_KEY_BY,
+    KIND_MAP,
+    KIND_REDUCE,
+    KIND_SINK,
+)
+from sage_kernel_default.engine.operators import Operator
+from sage_kernel_default.engine.segments import Buffer, Segment
+from sage_kernel_default.engine.tally import EdgeCounters
+from sage_kernel_default.plan import Edge
+
+__all__ = ["LoopSource", "LoopWriter"]
+
+_BREATHE_AFTER = 4096
+"""Items of a flatmap after which a loop looks whether it must wait or stop."""
+
+
+@dataclass(slots=True, eq=False)
+class LoopSource:
+    """The text of one loop and what is needed to run and explain it."""
+
+    text: str
+    names: dict[str, Any]
+    lines: dict[int, tuple[Operator, str, str]]
+    """For a line: the step that works there, and the variables of its record and key."""
+
+
+@dataclass(slots=True, eq=False)
+class LoopWriter:
+    """Writes the loop of one segment; used once.
+
+    Attributes:
+        operator_of: The running steps of the task.
+        outputs_of: Edges by step and output.
+        buffer_of: Where an edge's records are put, if they leave this loop; None to inline.
+        counters_of: The ledger of an edge.
+        breathe: Called now and then by loops that can go on for long within one record.
+    """
+
+    operator_of: Callable[[str], Operator]
+    outputs_of: Callable[[str], list[Edge]]
+    buffer_of: Callable[[Edge], Buffer | None]
+    counters_of: Callable[[Edge], EdgeCounters]
+    breathe: Callable[[], None]
+    _lines: list[str] = field(default_factory=list)
+    _names: dict[str, Any] = field(default_factory=dict)
+    _counts: list[str] = field(default_factory=list)
+    _prologue: list[str] = field(default_factory=list)
+    _epilogue: list[str] = field(default_factory=list)
+    _tally: list[int] = field(default_factory=list)
+    _fresh: int = 0
+
+    def write(self, segment: Segment) -> LoopSource:
+        """Write the loop of *segment* and connect the counters with its tally."""
+        self._tally = segment.tally
+        count = self._count("len(values)")
+        if segment.is_input:
+            self.counters_of(segment.edges[0]).consumed.append((self._tally, 0))
+        body = LoopBody(self)
+        key = "k" if segment.is_keyed else "None"
+        for edge in segment.edges:
+            if (buffer := None if segment.is_input else self.buffer_of(edge)) is not None:
+                self._pass_on(edge, buffer, count, segment.is_keyed)
+            else:
+                body.step(edge, "v", key, count, indent=2, from_buffer=segment.is_input)
+        return self._assemble(body, segment.is_keyed)
+
+    def _pass_on(self, edge: Edge, buffer: Buffer, count: str, is_keyed: bool) -> None:
+        """Hand the records of the whole run to another buffer at once."""
+        self._epilogue.append(f"{self.bind('into', buffer.values.extend)}(values)")
+        if buffer.is_keyed:
+            keys = "keys" if is_keyed else f"[None] * {count}"
+            self._epilogue.append(f"{self.bind('keys_into', buffer.keys.extend)}({keys})")
+        self.count_produced(edge, count)
+
+    def _assemble(self, body: LoopBody, is_keyed: bool) -> LoopSource:
+        parameters = "".join(f", {name}={name}" for name in self._names)
+        head = [f"def run(values, keys{parameters}):"]
+        head += [f"    {line}" for line in self._prologue]
+        if body.lines:
+            head.append(
+                "    for v, k in zip(values, keys):" if is_keyed else "    for v in values:"
+            )
+        tail = [f"    {line}" for line in self._epilogue]
+        self._names["tally"] = self._tally
+        tail += [f"    tally[{index}] += int({name})" for index, name in enumerate(self._counts)]
+        lines = [*head, *(text for text, _ in body.lines), *tail]
+        steps = {
+            len(head) + offset: step
+            for offset, (_, step) in enumerate(body.lines, start=1)
+            if step is not None
+        }
+        return LoopSource("\n".join(lines) + "\n", self._names, steps)
+
+    # --- names and counters, also for the body -------------------------------------------
+
+    def bind(self, stem: str, thing: object) -> str:
+        """Return a new name of the loop that stands for *thing*."""
+        self._fresh += 1
+        name = f"{stem}_{self._fresh}"
+        self._names[name] = thing
+        return name
+
+    def variable(self, stem: str) -> str:
+        """Return a new name for a variable of the loop."""
+        self._fresh += 1
+        return f"{stem}_{self._fresh}"
+
+    def _count(self, start: str) -> str:
+        name = f"n_{len(self._counts)}"
+        self._counts.append(name)
+        self._prologue.append(f"{name} = {start}")
+        self._tally.append(0)
+        return name
+
+    def count(self) -> str:
+        """Return a new counter that begins at 0 in each run."""
+        # A float is counted up faster than an int beyond 256, and as exactly in one frame.
+        return self._count("0.0")
+
+    def place(self, count: str) -> tuple[list[int], int]:
+        """Return where a counter is added up."""
+        return self._tally, self._counts.index(count)
+
+    def count_produced(self, edge: Edge, count: str) -> None:
+        """Let *count* be what *edge* was given; channels count for themselves."""
+        ledger = self.counters_of(edge)
+        if not ledger.channels:
+            ledger.produced.append(self.place(count))
+
+    def at_start(self, line: str) -> None:
+        """Add a line that runs before the loop."""
+        self._prologue.append(line)
+
+    def at_end(self, line: str) -> None:
+        """Add a line that runs after the loop."""
+        self._epilogue.append(line)
+
+
+class LoopBody:
+    """The lines inside the loop: one method for each kind of step."""
+
+    def __init__(self, writer: LoopWriter) -> None:
+        self.lines: list[tuple[str, tuple[Operator, str, str] | None]] = []
+        self._w = writer
+        self._here: tuple[Operator, str, str] | None = None
+
+    def step(
+        self, edge: Edge, value: str, key: str, count: str, indent: int, *, from_buffer: bool
+    ) -> None:
+        """Write the work of the step that *edge* leads to, and of all that it feeds."""
+        w = self._w
+        operator = w.operator_of(edge.downstream)
+        ledger = w.counters_of(edge)
+        if not from_buffer:
+            ledger.produced.append(w.place(count))
+            ledger.consumed.append(w.place(count))
+        operator.counters.ins.append(w.place(count))
+        here = (operator, value, key)
+        if operator.sees_keys and operator.reads_key:
+            context = w.bind("context", operator.context)
+            self._line(indent, f"{context}.key = {key}", None)
+            w.at_end(f"{context}.key = None")
+        self._here = here
+        if operator.rescue_for is None:
+            self._plain(operator, edge, value, key, count, indent)
+        else:
+            self._guarded(operator, edge, value, key, count, indent)
+
+    # --- steps without an error policy ---------------------------------------------------
+
+    def _plain(
+        self, op: Operator, edge: Edge, value: str, key: str, count: str, indent: int
+    ) -> None:
+        w, kind = self._w, op.kind
+        here = (op, value, key)
+        if kind == KIND_MAP:
+            result = w.variable("v")
+            self._line(indent, f"{result} = {w.bind('map', op.call)}({value})", here)
+            op.counters.keeps_count = True
+            self._feed(op, result, key, count, indent)
+        elif kind == KIND_FILTER:
+            self._line(indent, f"if {w.bind('filter', op.call)}({value}):", here)
+            self._feed_counted(op, value, key, indent + 1)
+        elif kind == KIND_FLATMAP:
+            self._flatmap(op, value, key, indent)
+        elif kind == KIND_KEY_BY:
+            new_key = w.variable("k")
+            self._line(indent, f"{new_key} = {w.bind('key_by', op.call)}({value})", here)
+            op.counters.keeps_count = True
+            self._feed(op, value, new_key, count, indent)
+        elif kind == KIND_REDUCE:
+            self._reduce(op, value, key, count, indent)
+        elif kind == KIND_SINK:
+            self._line(indent, f"{w.bind('sink', op.call)}({value})", here)
+        else:
+            call = f"{w.bind('process', op.process)}({value}, {op.input_index(edge)})"
+            self._line(indent, call, here)
+
+    def _flatmap(self, op: Operator, value: str, key: str, indent: int) -> None:
+        w, here = self._w, (op, value, key)
+        items, item = w.variable("items"), w.variable("v")
+        collected, merge = w.bind("collected", op.collected), w.bind("merge", _merge)
+        self._line(indent, f"{items} = {w.bind('flatmap', op.call)}({value})", here)
+        self._line(indent, f"if {collected}: {items} = {merge}({collected}, {items})", here)
+        # A second round only for a generator that collects while it is read.
+        self._line(indent, f"while {items} is not None:", here)
+        self._line(indent + 1, f"for {item} in {items}:", here)
+        self._feed_counted(op, item, key, indent + 2, may_be_many=True)
+        self._line(indent + 1, f"{items} = {merge}({collected}) if {collected} else None", here)
+
+    def _reduce(self, op: Operator, value: str, key: str, count: str, indent: int) -> None:
+        w, here = self._w, (op, value, key)
+        table, result = w.bind("table", op.table), w.variable("v")
+        call = w.bind("reduce", op.call)
+        self._line(indent, f"if {key} in {table}:", here)
+        self._line(indent + 1, f"{result} = {table}[{key}] = {call}({table}[{key}], {value})", here)
+        self._line(indent, f"else: {result} = {table}[{key}] = {value}", here)
+        op.counters.keeps_count = True
+        self._feed(op, result, key, count, indent)
+
+    # --- steps with an error policy ------------------------------------------------------
+
+    def _guarded(
+        self, op: Operator, edge: Edge, value: str, key: str, count: str, indent: int
+    ) -> None:
+        w, here = self._w, (op, value, key)
+        assert op.rescue_for is not None
+        attempt = op.attempt(edge.index)
+        ok, result = w.variable("ok"), w.variable("r")
+        rescue = w.bind("rescue", op.rescue_for(attempt, w.counters_of(edge)))
+        self._line(indent, f"{ok} = True", None)
+        self._line(indent, f"try: {result} = {w.bind('attempt', attempt)}({value}, {key})", here)
+        self._line(indent, "except Exception as error:", None)
+        self._line(indent + 1, f"{ok}, {result} = {rescue}(error, {value}, {key})", here)
+        if op.kind == KIND_FILTER:
+            self._line(indent, f"if {ok} and {result}:", here)
+            self._feed_counted(op, value, key, indent + 1)
+        elif op.kind == KIND_FLATMAP:
+            item = w.variable("v")
+            self._line(indent, f"if {ok}:", None)
+            self._line(indent + 1, f"for {item} in {result}:", here)
+            self._feed_counted(op, item, key, indent + 2, may_be_many=True)
+        elif op.kind in (KIND_MAP, KIND_REDUCE, KIND_KEY_BY):
+            self._line(indent, f"if {ok}:", None)
+            by_key = op.kind == KIND_KEY_BY
+            self._feed_counted(
+                op, value if by_key else result, result if by_key else key, indent + 1
+            )
+
+    # --- where results go ----------------------------------------------------------------
+
+    def _feed_counted(
+        self, op: Operator, value: str, key: str, indent: int, *, may_be_many: bool = False
+    ) -> None:
+        w = self._w
+        count = w.count()
+        op.counters.outs.append(w.place(count))
+        self._line(indent, f"{count} += 1.0", None)
+        if may_be_many:
+            limit = w.variable("limit")
+            w.at_start(f"{limit} = {_BREATHE_AFTER}")
+            self._line(indent, f"if {count} >= {limit}:", None)
+            self._line(indent + 1, f"{w.bind('breathe', w.breathe)}()", self._here)
+            self._line(indent + 1, f"{limit} = {count} + {_BREATHE_AFTER}", None)
+        self._feed(op, value, key, count, indent)
+
+    def _feed(self, op: Operator, value: str, key: str, count: str, indent: int) -> None:
+        w = self._w
+        for edge in w.outputs_of(op.step.id):
+            if edge.output is not None:
+                continue
+            buffer = w.buffer_of(edge)
+            if buffer is None:
+                self.step(edge, value, key, count, indent, from_buffer=False)
+                continue
+            self._line(indent, f"{w.bind('put', buffer.values.append)}({value})", None)
+            if buffer.is_keyed:
+                self._line(indent, f"{w.bind('put_key', buffer.keys.append)}({key})", None)
+            w.count_produced(edge, count)
+
+    def _line(self, indent: int, text: str, step: tuple[Operator, str, str] | None) -> None:
+        self.lines.append(("    " * indent + text, step))
+
+
+def _merge(collected: list[Any], items: Iterable[Any] | None = None) -> Iterable[Any]:
+    """Return what was collected, then the items of the result, which may be endless."""
+    first = collected[:]
+    collected.clear()
+    return first if items is None else chain(first, items)

@@ -1,0 +1,146 @@
+"""Spread the records of one edge over the channels to the instances downstream.
+
+Layer: engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import repeat
+from typing import Final
+
+from sage_kernel_api.communication import choose_receiver, key_group, owner_of
+from sage_kernel_api.errors import KeyEncodingError
+from sage_kernel_api.lifecycle import blame_record
+from sage_kernel_api.values import PartitionStrategy, Payload
+from sage_kernel_default.engine.ports import Channel, Frame
+from sage_kernel_default.engine.tally import EdgeCounters
+from sage_kernel_default.engine.termination import LoopMonitor
+from sage_kernel_default.plan import Edge
+
+__all__ = ["Outlet"]
+
+_CACHED_KEYS: Final = 65_536
+
+
+class Outlet:
+    """The sending side of one edge: a buffer in front of one channel per receiver."""
+
+    def __init__(
+        self,
+        edge: Edge,
+        channels: Sequence[Channel],
+        ledger: EdgeCounters,
+        loop: LoopMonitor | None,
+    ) -> None:
+        """Args: loop: The loop that this edge closes, if it closes one."""
+        self.edge = edge
+        self._ledger = ledger
+        self._loop = loop
+        self.channels = tuple(channels)
+        self.values: list[Payload] = []
+        self.keys: list[Payload] = []
+        self.is_keyed = edge.is_keyed
+        self._turn = 0
+        self._owners: dict[Payload, int] = {}
+        spread: dict[PartitionStrategy, Callable[[list[Payload], list[Payload]], None]] = {
+            "forward": self._forward,
+            "broadcast": self._broadcast,
+            "round_robin": self._round_robin,
+            "hash": self._by_key,
+            "custom": self._by_choice,
+        }
+        self._spread = spread
+        self._usual = spread["forward" if len(self.channels) == 1 else edge.strategy]
+
+    @property
+    def is_full(self) -> bool:
+        """True if some receiver has no room."""
+        return any(channel.is_full for channel in self.channels)
+
+    def flush(self) -> None:
+        """Send what was collected.
+
+        A step that emits into its loop while it finishes, after the loop ran dry, finds the
+        edge closed: nobody could process these records. They are counted as dropped.
+        """
+        if not self.values:
+            return
+        values, keys = self.values[:], self.keys[:]
+        self.values.clear()
+        self.keys.clear()
+        if self._loop is not None and self._loop.is_dry:
+            self._ledger.refused += len(values)
+        else:
+            self._usual(values, keys)
+
+    def send_one(self, value: Payload, key: Payload, strategy: PartitionStrategy) -> None:
+        """Send one record, after all before it, with a strategy of its own."""
+        self.flush()
+        self._spread[strategy]([value], [key] if self.is_keyed else [])
+
+    def close(self) -> None:
+        """Send what is left and end the channels."""
+        self.flush()
+        for channel in self.channels:
+            channel.end()
+
+    def _forward(self, values: list[Payload], keys: list[Payload]) -> None:
+        self.channels[0].put(Frame(values, keys if self.is_keyed else None))
+
+    def _broadcast(self, values: list[Payload], keys: list[Payload]) -> None:
+        frame = Frame(values, keys if self.is_keyed else None)
+        for channel in self.channels:
+            # Each reader gets its own list: a cancelled one empties it.
+            channel.put(Frame(frame.values[:], frame.keys))
+
+    def _round_robin(self, values: list[Payload], keys: list[Payload]) -> None:
+        width, turn = len(self.channels), self._turn
+        for target, channel in enumerate(self.channels):
+            share = values[(target - turn) % width :: width]
+            if share:
+                share_keys = keys[(target - turn) % width :: width] if self.is_keyed else None
+                channel.put(Frame(share, share_keys))
+        self._turn = (turn + len(values)) % width
+
+    def _by_choice(self, values: list[Payload], keys: list[Payload]) -> None:
+        partitioner = self.edge.partitioner
+        width = len(self.channels)
+        shares: list[tuple[list[Payload], list[Payload]]] = [([], []) for _ in self.channels]
+        for value, key in zip(values, keys or repeat(None), strict=False):
+            try:
+                share = shares[choose_receiver(partitioner, value, width)]
+            except Exception as error:
+                blame_record(error, value)
+                raise
+            share[0].append(value)
+            share[1].append(key)
+        self._put_shares(shares)
+
+    def _by_key(self, values: list[Payload], keys: list[Payload]) -> None:
+        shares: list[tuple[list[Payload], list[Payload]]] = [([], []) for _ in self.channels]
+        owners = self._owners
+        for value, key in zip(values, keys or repeat(None), strict=False):
+            try:
+                share = shares[owners[key]]
+            except (KeyError, TypeError):  # not seen yet, or not hashable and refused below
+                share = shares[self._owner_of(key, value)]
+            share[0].append(value)
+            share[1].append(key)
+        self._put_shares(shares)
+
+    def _put_shares(self, shares: list[tuple[list[Payload], list[Payload]]]) -> None:
+        for channel, (share_values, share_keys) in zip(self.channels, shares, strict=True):
+            if share_values:
+                channel.put(Frame(share_values, share_keys if self.is_keyed else None))
+
+    def _owner_of(self, key: Payload, value: Payload) -> int:
+        try:
+            owner = owner_of(key_group(key), len(self.channels))
+        except KeyEncodingError as error:
+            blame_record(error, value)
+            raise
+        if len(self._owners) >= _CACHED_KEYS:
+            self._owners.clear()
+        self._owners[key] = owner
+        return owner

@@ -1,0 +1,46 @@
+"""How many records a task takes at once: as many as fit into a short time.
+
+Layer: engine. Pure.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+__all__ = ["Pace"]
+
+_LONG_S: Final = 0.02
+_FORGET: Final = 1.25
+
+
+class Pace:
+    """The size of the next frame, from what the last ones cost.
+
+    Starts at one record, so that the first result is there at once, and at most doubles.
+    Large frames make quick steps cheap, small ones let the results of slow steps go on soon,
+    and let a job pause without waiting for hundreds of slow records.
+    """
+
+    __slots__ = ("_cost_s", "_most", "_target_s", "limit")
+
+    def __init__(self, most: int, target_s: float) -> None:
+        """Args: target_s: How long a frame should take."""
+        self._most = most
+        self._target_s = target_s
+        self._cost_s = 0.0
+        self.limit = 1
+
+    def took(self, seconds: float, count: int) -> None:
+        """Learn from a frame of *count* records.
+
+        What counts is the cheapest of the last frames: a thread that had to wait for the
+        interpreter looks slow, and smaller frames would make it slower.
+        """
+        if not count:
+            return
+        cost_s = seconds / count
+        self._cost_s = min(cost_s, self._cost_s * _FORGET) if self._cost_s else cost_s
+        fitting = int(self._target_s / self._cost_s) if self._cost_s else self._most
+        if seconds > _LONG_S:
+            fitting = min(fitting, int(count * _LONG_S / seconds))
+        self.limit = max(1, min(self._most, fitting, self.limit * 2))

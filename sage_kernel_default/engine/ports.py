@@ -1,0 +1,137 @@
+"""What the engine asks of its driver: channels, a doorbell, a clock, a supervisor.
+
+Layer: engine. Protocols only. Thread lanes, process lanes and the simulated lane bring
+their own; the engine itself imports no clock, no thread and no file.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import Final, NamedTuple, Protocol
+
+from sage_kernel_api.values import Payload
+
+__all__ = [
+    "DONE",
+    "PROGRESSED",
+    "Bell",
+    "Channel",
+    "Clock",
+    "Frame",
+    "Outcome",
+    "Patience",
+    "Supervisor",
+]
+
+
+class Frame(NamedTuple):
+    """Some hundred records on their way; nobody changes the lists any more.
+
+    Attributes:
+        values: The records, in order.
+        keys: Their keys, as a parallel list; None where the edge needs none.
+    """
+
+    values: list[Payload]
+    keys: list[Payload] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one call of ``step()`` came to.
+
+    Attributes:
+        kind: ``progressed``: call again; ``idle``: call when the bell rang or *wait_s* is over;
+            ``done``: never call again.
+        waiting_on: What an idle task waits for, in words.
+        wait_s: Longest time to wait; None for without end.
+    """
+
+    kind: str
+    waiting_on: str = ""
+    wait_s: float | None = None
+
+
+PROGRESSED: Final = Outcome("progressed")
+DONE: Final = Outcome("done")
+
+
+class Bell(Protocol):
+    """Wakes one lane. Any thread may ring it."""
+
+    @abstractmethod
+    def ring(self) -> None:
+        """Make the lane look at its tasks again; a ring before the wait is not lost."""
+
+
+class Clock(Protocol):
+    """Tells the time since some fixed moment."""
+
+    @abstractmethod
+    def now_s(self) -> float:
+        """Return seconds; never goes backwards."""
+
+
+class Patience(Bell, Protocol):
+    """The bell of a task's own lane, and how the task may wait for it in the middle of a step."""
+
+    @abstractmethod
+    def wait(self, timeout_s: float | None) -> bool:
+        """Wait until the bell rang; False if this driver cannot wait inside a step."""
+
+
+class Supervisor(Protocol):
+    """The job, as its tasks see it. The flags change at any time, the calls come from lanes."""
+
+    is_released: bool
+    """All tasks are open: records may flow."""
+    is_paused: bool
+    is_stopping: bool
+    """The job was cancelled or failed: close and end."""
+
+    @abstractmethod
+    def task_opened(self) -> None:
+        """Tell that all steps of one more task are open."""
+
+    @abstractmethod
+    def task_failed(self, error: BaseException) -> None:
+        """Tell why a task failed; may come several times from one task."""
+
+
+class Channel(Protocol):
+    """Frames from one writer task to one reader task, in order.
+
+    Attributes:
+        sent: Records ever put.
+        consumed: Records that the reader has finished with.
+    """
+
+    sent: int
+    consumed: int
+
+    @property
+    @abstractmethod
+    def is_full(self) -> bool:
+        """True if the writer has used up its credit; it may still put, and should not."""
+
+    @abstractmethod
+    def put(self, frame: Frame) -> None:
+        """Hand over a frame. Never waits and never refuses: credit is the writer's duty."""
+
+    @abstractmethod
+    def end(self) -> None:
+        """Say that no frame will follow."""
+
+    @abstractmethod
+    def take(self) -> Frame | None:
+        """Return the oldest frame, or None if there is none now."""
+
+    @abstractmethod
+    def consume(self, count: int) -> None:
+        """Give back the credit of *count* records."""
+
+    @property
+    @abstractmethod
+    def has_ended(self) -> bool:
+        """True once the writer has ended and every frame was taken."""

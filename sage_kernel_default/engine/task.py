@@ -1,0 +1,294 @@
+"""A task as a step function: ``step() -> progressed | idle | done``.
+
+Layer: engine. Knows no thread: a lane calls `step` again and again, and sleeps when told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, cast
+
+from sage_kernel_api.errors import ChannelClosedError, StepError
+from sage_kernel_api.runnable import AsyncOutcome, SourcePoll, SourceRunnable
+from sage_kernel_api.values import Payload
+from sage_kernel_default.engine.assembly import Assembly
+from sage_kernel_default.engine.async_steps import AsyncStep
+from sage_kernel_default.engine.failures import step_error
+from sage_kernel_default.engine.operators import Operator
+from sage_kernel_default.engine.pacing import Pace
+from sage_kernel_default.engine.ports import DONE, PROGRESSED, Clock, Outcome, Patience, Supervisor
+from sage_kernel_default.engine.segments import clearable
+from sage_kernel_default.engine.wiring import Wiring
+
+__all__ = ["Task", "TaskTimes"]
+
+_GATE = Outcome("idle", "the other tasks to open")
+_PAUSED = Outcome("idle", "the job to be resumed")
+_ROOM = Outcome("idle", "room downstream")
+_INPUT = Outcome("idle", "input")
+_CALLS = Outcome("idle", "asynchronous calls")
+
+
+@dataclass(slots=True)
+class TaskTimes:
+    """Where the time of a task went, in seconds."""
+
+    busy_s: float = 0.0
+    idle_s: float = 0.0
+    blocked_s: float = 0.0
+
+
+class Task:
+    """One chain of operators on one lane: open, run frame by frame, finish, close.
+
+    All calls of user code of the task happen inside of `step`, which never raises: failures
+    go to the supervisor.
+
+    Attributes:
+        state: For status.
+        working_on: Id of the step whose life-cycle method or poll runs; for messages about
+            tasks that do not come back.
+    """
+
+    def __init__(
+        self,
+        assembly: Assembly,
+        supervisor: Supervisor,
+        clock: Clock,
+        patience: Patience,
+        frame_size: int,
+        flush_s: float,
+    ) -> None:
+        """Args: flush_s: How long a frame should take, and so a result be held back."""
+        self.assembly = assembly
+        self.state: Literal["created", "running", "done", "failed"] = "created"
+        self.times = TaskTimes()
+        self.working_on = assembly.spec.group.steps[0]
+        self._supervisor = supervisor
+        self._clock = clock
+        self._patience = patience
+        self._pace = Pace(frame_size, flush_s)
+        self._opened: list[Operator] = []
+        self._wiring: Wiring | None = None
+        self._has_source_ended = False
+        self._left_s: float | None = None
+        self._last_wait = ""
+        self._spill_after = frame_size * 4
+        self._broken: BaseException | None = None
+
+    # --- driven by the lane ----------------------------------------------------------------
+
+    def step(self) -> Outcome:
+        """Do a bounded piece of work; see `Outcome`."""
+        begun = self._clock.now_s()
+        self._account_for_waiting(begun)
+        try:
+            outcome = self._advance()
+        except BaseException as error:  # noqa: BLE001 - any failure of user code fails the job
+            self._fail(error)
+            outcome = self._end()
+        self._left_s = self._clock.now_s()
+        self.times.busy_s += self._left_s - begun
+        self._last_wait = outcome.waiting_on
+        return outcome
+
+    def interrupt(self) -> None:
+        """End the running loops after the record at hand. From any thread, when stopping."""
+        if (wiring := self._wiring) is not None:
+            for segment in wiring.segments:
+                segment.current.clear()
+
+    def _advance(self) -> Outcome:
+        if self._supervisor.is_stopping:
+            return self._end()
+        if self._wiring is None:
+            self._open()
+            return PROGRESSED
+        if not self._supervisor.is_released:
+            return _GATE
+        if self._supervisor.is_paused:
+            return _PAUSED
+        if any(outlet.is_full for outlet in self._wiring.outlets):
+            return _ROOM
+        return self._work(self._wiring)
+
+    def _account_for_waiting(self, now_s: float) -> None:
+        if self._left_s is None or not self._last_wait:
+            return
+        if self._last_wait == _ROOM.waiting_on:
+            self.times.blocked_s += now_s - self._left_s
+        else:
+            self.times.idle_s += now_s - self._left_s
+
+    @property
+    def where_it_is(self) -> str:
+        """Return the id of the step whose code runs now; a good guess from another thread."""
+        running = self._wiring.running_step if self._wiring is not None else None
+        return running or self.working_on
+
+    # --- life ------------------------------------------------------------------------------
+
+    def _open(self) -> None:
+        self.state = "running"
+        operators = self.assembly.make_operators(self._begin)
+        for operator in operators:
+            self._begin(operator.step.id)
+            # Noted first: close() is promised also to a step whose open() raised.
+            self._opened.append(operator)
+            try:
+                operator.runnable.open()
+            except BaseException as error:
+                raise step_error(operator.step, error, doing="open") from error
+        self._wiring = self.assembly.wire(operators, self.breathe, self.pause, self._spill_after)
+        if self._wiring.calls is not None:
+            self._wiring.calls.wake_by(self._patience.ring)
+        self._supervisor.task_opened()
+
+    def _work(self, wiring: Wiring) -> Outcome:
+        if wiring.member is not None:
+            wiring.member.tell_active()
+        limit = self._pace.limit
+        if (calls := wiring.calls) is not None:
+            if ended := calls.ended():
+                return self._hand_on(wiring, calls, ended)
+            if (limit := min(limit, calls.room)) == 0:
+                return _CALLS
+        taken = wiring.inlets.take(limit)
+        if taken is not None:
+            inlet, values, keys = taken
+            begun = self._clock.now_s()
+            count = len(values)
+            inlet.segment.run(values, keys)
+            self._settle(wiring)
+            inlet.channel.consume(count)
+            self._pace.took(self._clock.now_s() - begun, count)
+            return PROGRESSED
+        if wiring.is_source and not self._has_source_ended:
+            return self._poll(wiring)
+        return self._without_input(wiring)
+
+    def _hand_on(self, wiring: Wiring, calls: AsyncStep, ended: Sequence[AsyncOutcome]) -> Outcome:
+        failure = calls.hand_on(ended)
+        self._settle(wiring)
+        if failure is not None:
+            raise failure
+        return PROGRESSED
+
+    def _without_input(self, wiring: Wiring) -> Outcome:
+        if wiring.calls is not None and wiring.calls.is_working:
+            return _CALLS
+        if wiring.inlets.has_ended(outside_of_loop=False):
+            return self._finish(wiring)
+        if wiring.member is None or not wiring.inlets.has_ended(outside_of_loop=True):
+            return _INPUT
+        wiring.member.tell_passive()
+        # Members that only feed the loop's own edges end when their inputs in the loop do.
+        if wiring.member.monitor.is_dry and wiring.inlets.has_ended_but_for_feedback:
+            return self._finish(wiring)
+        return _INPUT
+
+    def _poll(self, wiring: Wiring) -> Outcome:
+        source, segment = wiring.operators[0], wiring.source_segment
+        self._begin(source.step.id)
+        begun = self._clock.now_s()
+        try:
+            poll: SourcePoll = cast("SourceRunnable", source.runnable).poll(self._pace.limit)
+            records = clearable(poll.records)
+        except BaseException as error:
+            raise step_error(source.step, error, doing="poll") from error
+        source.counters.polled += len(records)
+        if records and segment is not None:
+            segment.run(records, [])
+        self._settle(wiring)
+        self._pace.took(self._clock.now_s() - begun, len(records))
+        self._has_source_ended = poll.status == "ended"
+        if poll.status == "idle":
+            return Outcome("idle", _INPUT.waiting_on, max(poll.wait_s, 0.0))
+        return PROGRESSED
+
+    def _finish(self, wiring: Wiring) -> Outcome:
+        for operator in wiring.operators:
+            if self._supervisor.is_stopping:
+                return self._end()
+            self._begin(operator.step.id)
+            try:
+                operator.runnable.finish()
+            except BaseException as error:
+                raise step_error(operator.step, error, doing="finish") from error
+            self._settle(wiring)
+        for outlet in wiring.outlets:
+            outlet.close()
+        return self._end()
+
+    def _end(self) -> Outcome:
+        """Close every step that was opened, whatever the others raise."""
+        opened, self._opened = self._opened, []
+        for operator in opened:
+            self._begin(operator.step.id)
+            try:
+                operator.runnable.close()
+            except BaseException as error:  # noqa: BLE001 - reported; the others must be closed
+                failure = step_error(operator.step, error, doing="close")
+                self._fail(failure)
+        if self.state != "failed":
+            self.state = "done"
+        return DONE
+
+    def _fail(self, error: BaseException) -> None:
+        cause = error.__cause__ if isinstance(error, StepError) else error
+        if isinstance(cause, ChannelClosedError) and self._supervisor.is_stopping:
+            return  # ours: it unwound a step that was waiting when the job ended
+        self.state = "failed"
+        self._supervisor.task_failed(error)
+
+    # --- called from within a step -----------------------------------------------------------
+
+    def breathe(self) -> None:
+        """Move on what was emitted so far; wait while a receiver has no room."""
+        wiring = self._wiring
+        if wiring is None:
+            return
+        try:
+            self._move_on(wiring)
+        except BaseException as error:
+            # It goes up through the user's code that is sending, which may catch it.
+            self._broken = error
+            raise
+        while any(outlet.is_full for outlet in wiring.outlets):
+            self._refuse_if_stopping()
+            if not self._patience.wait(None):
+                return
+        self._refuse_if_stopping()
+
+    def pause(self, seconds: float) -> None:
+        """Let *seconds* pass, unless the job ends before."""
+        until = self._clock.now_s() + seconds
+        while (left := until - self._clock.now_s()) > 0:
+            self._refuse_if_stopping()
+            if not self._patience.wait(left):
+                return
+        self._refuse_if_stopping()
+
+    def _refuse_if_stopping(self) -> None:
+        if self._supervisor.is_stopping:
+            raise ChannelClosedError("The job is ending; the record was not sent.")
+
+    def _settle(self, wiring: Wiring) -> None:
+        """End a frame: nothing of it stays in the task, and no failure of it is forgotten."""
+        if self._broken is not None:
+            raise self._broken
+        self._move_on(wiring)
+
+    def _move_on(self, wiring: Wiring) -> None:
+        wiring.run_segments()
+        for outlet in wiring.outlets:
+            try:
+                outlet.flush()
+            except Exception as error:
+                # A key without encoding, or what the user's partitioner raised.
+                step = self.assembly.plan.steps[outlet.edge.upstream]
+                raise step_error(step, error, doing="send") from error
+
+    def _begin(self, step_id: str) -> None:
+        self.working_on = step_id

@@ -1,0 +1,156 @@
+"""The kernel ``default``: an embedded streaming engine on threads.
+
+The top of this package: binds jobs, services, queues and loggers into one face.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Final
+
+from sage_kernel_api.context import ContextConfig
+from sage_kernel_api.errors import KernelClosedError
+from sage_kernel_api.kernel_facade import KernelFacade, SupportsQueues, SupportsTasks
+from sage_kernel_api.plugins import (
+    notify_job_status,
+    notify_kernel_started,
+    notify_kernel_stopped,
+)
+from sage_kernel_api.values import API_VERSION, Capability
+from sage_kernel_default.channels import LocalQueueManager
+from sage_kernel_default.detached import DetachedContext, DetachedServiceContext, make_detached
+from sage_kernel_default.jobs import LocalJobManager, LocalTaskManager
+from sage_kernel_default.jobs.builder import JobBuilder
+from sage_kernel_default.lanes import MonotonicClock
+from sage_kernel_default.loggers import StandardLoggerFactory
+from sage_kernel_default.options import DefaultOptions
+from sage_kernel_default.services import LocalServiceManager, RegistryClient, ServiceRegistry
+
+__all__ = ["CAPABILITIES", "DefaultKernelFacade"]
+
+_DEFAULTS: Final = DefaultOptions()
+
+CAPABILITIES: Final = frozenset(
+    {
+        Capability.PARALLELISM,
+        Capability.KEYED_ROUTING,
+        Capability.BROADCAST,
+        Capability.CUSTOM_ROUTING,
+        Capability.FEEDBACK,
+        Capability.BACKGROUND_JOBS,
+        Capability.UNBOUNDED_SOURCES,
+        Capability.PAUSE,
+        Capability.SERVICES,
+        Capability.STATE,
+        Capability.KEYED_STATE,
+        Capability.SIDE_OUTPUTS,
+        Capability.ERROR_POLICIES,
+        Capability.ASYNC_MAP,
+        Capability.TASKS,
+        Capability.QUEUES,
+        Capability.PROCESS_LANES,
+    }
+)
+"""What works, and is tested; nothing else is declared."""
+
+
+class DefaultKernelFacade:
+    """Implements `KernelFacade` in this process.
+
+    Example:
+        >>> kernel = DefaultKernelFacade()
+        >>> kernel.name, kernel.job_manager.list_jobs()
+        ('default', [])
+        >>> kernel.shutdown()
+    """
+
+    def __init__(self, options: DefaultOptions = _DEFAULTS) -> None:
+        # Plain attributes, not properties: the face costs nothing.
+        self.name = "default"
+        self.api_version: str = API_VERSION
+        self.capabilities = CAPABILITIES
+        self.options = options
+        self._is_closed = False
+        self._is_announced = False
+        self._closing = threading.Lock()
+        self._clock = MonotonicClock()
+        self.logger_factory = StandardLoggerFactory()
+        self._registry = self._make_registry("", None)
+        self.service_manager = LocalServiceManager(self._registry, self._begin)
+        self.queue_manager = LocalQueueManager(self._check_open)
+        builder = JobBuilder(
+            options,
+            self._clock,
+            self.logger_factory,
+            lambda name: self._make_registry(name, self._registry),
+            lambda status: notify_job_status("default", status),
+        )
+        self.job_manager = LocalJobManager(builder, CAPABILITIES, self._begin)
+        self.task_manager = LocalTaskManager(self.job_manager)
+
+    def create_execution_context(self, config: ContextConfig) -> DetachedContext:
+        """Return surroundings for one operator outside of any job."""
+        self._check_open()
+        return make_detached(
+            config,
+            self.logger_factory,
+            RegistryClient(self._registry),
+            self.queue_manager,
+            lambda: self._is_closed,
+        )
+
+    def create_runtime_context(self, config: ContextConfig) -> DetachedContext:
+        """Return surroundings for one function or service outside of any job."""
+        return self.create_execution_context(config)
+
+    def shutdown(self) -> None:
+        """Cancel all jobs, stop all services, let go of everything."""
+        with self._closing:
+            if self._is_closed:
+                return
+            self._is_closed = True
+        for job in self.job_manager.jobs():
+            job.cancel()
+        for problem in self._registry.stop_all(self.options.stop_timeout):
+            self.logger_factory.get_logger("default").error("a service did not stop: %s", problem)
+        self.queue_manager.close()
+        notify_kernel_stopped(self.name)
+
+    def _make_registry(self, env_name: str, fallback: ServiceRegistry | None) -> ServiceRegistry:
+        return ServiceRegistry(
+            self._clock,
+            self.options.service_timeout,
+            lambda name, registry, host: DetachedServiceContext(
+                name,
+                env_name,
+                self.logger_factory.get_logger(f"{env_name}.{name}" if env_name else name),
+                RegistryClient(registry),
+                lambda: host.is_stopping,
+            ),
+            fallback,
+        )
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise KernelClosedError("The kernel 'default' was shut down. Make a new one.")
+
+    def _begin(self) -> None:
+        """Refuse after the shutdown; tell observers of the first job or service."""
+        self._check_open()
+        self._announce()
+
+    def _announce(self) -> None:
+        """Tell observers of the kernel's first job or service."""
+        with self._closing:
+            if self._is_announced:
+                return
+            self._is_announced = True
+        notify_kernel_started(self.name)
+
+
+if TYPE_CHECKING:
+    # The members are plain attributes, which an explicit subclass of the Protocols, with their
+    # abstract properties, could not have. So the type checker is asked here.
+    _kernel: type[KernelFacade] = DefaultKernelFacade
+    _tasks: type[SupportsTasks] = DefaultKernelFacade
+    _queues: type[SupportsQueues] = DefaultKernelFacade

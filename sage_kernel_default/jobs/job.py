@@ -1,0 +1,273 @@
+"""One job: its parts, its state, its end.
+
+Layer: jobs.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from sage_kernel_api.errors import JobError, StepError
+from sage_kernel_api.values import TERMINAL_STATES, JobId, JobState, JobStatus
+from sage_kernel_default.engine import Clock, Supervisor
+from sage_kernel_default.graph import PhysicalGraph
+from sage_kernel_default.jobs.ledger import edges_of, imbalance, steps_of
+from sage_kernel_default.jobs.states import check_move
+from sage_kernel_default.lanes import Fleet, Lane, TaskView
+from sage_kernel_default.services import ServiceRegistry
+
+__all__ = ["Job", "JobParts"]
+
+_SERVICE_STOP_S: Final = 0.4
+_RELEASE_S: Final = 0.1
+_LOG: Final = logging.getLogger("sage_kernel.jobs")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class JobParts:
+    """What a job is made of; nothing of it runs yet."""
+
+    graph: PhysicalGraph
+    tasks: list[TaskView]
+    lanes: list[Lane]
+    services: ServiceRegistry
+    fleet: Fleet | None = None
+    """The process lanes; one of `lanes`, and the first, since it takes longest to start."""
+
+
+class Job(Supervisor):
+    """Runs a job to its end on a thread of its own, which runs no user code.
+
+    So whatever the user's code does, there is somebody who notices the end of the grace
+    period, stops the services and sets the final state. The first failure is the cause of the
+    job's failure; later ones are notes on it.
+    """
+
+    parts: JobParts
+
+    def __init__(
+        self,
+        job_id: JobId,
+        name: str,
+        stop_timeout_s: float,
+        on_state: Callable[[JobStatus], None],
+        clock: Clock,
+    ) -> None:
+        self.id = job_id
+        self.name = name
+        self.state = JobState.CREATED
+        self.is_released = False
+        self.is_paused = False
+        self.is_stopping = False
+        self.leaked: list[str] = []
+        self._clock = clock
+        self._stop_timeout_s = stop_timeout_s
+        self._on_state = on_state
+        self._changed = threading.Condition()
+        self._unopened = 0
+        self._running = 0
+        self._is_cancelled = False
+        self._failure: BaseException | None = None
+        self._has_concluded = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"job-{job_id}", daemon=True)
+
+    # --- from outside --------------------------------------------------------------------
+
+    def prepare(self, parts: JobParts) -> None:
+        """Take the parts, which need the job to be made; before `start`."""
+        self.parts = parts
+        self._unopened, self._running = len(parts.tasks), len(parts.lanes)
+
+    def start(self) -> None:
+        """Run the job."""
+        self._move(JobState.RUNNING)
+        self._thread.start()
+
+    def cancel(self) -> bool:
+        """End the job early; wait until it has ended. False if it had ended before."""
+        with self._changed:
+            if self.state in TERMINAL_STATES:
+                return False
+            # A job that is failing already stays failed: its cause must not be hidden.
+            self._is_cancelled = self._failure is None
+        self._stop()
+        self.wait(None)
+        return self.state is JobState.CANCELLED
+
+    def pause(self) -> bool:
+        """Stop taking records."""
+        with self._changed:
+            if self.state is JobState.PAUSED:
+                return False
+            check_move(self.id, self.state, JobState.PAUSED)
+            self.state, self.is_paused = JobState.PAUSED, True
+        self._ring_all()
+        self._on_state(self.status())
+        return True
+
+    def resume(self) -> bool:
+        """Go on."""
+        with self._changed:
+            if self.state is JobState.RUNNING:
+                return False
+            check_move(self.id, self.state, JobState.RUNNING)
+            self.state, self.is_paused = JobState.RUNNING, False
+        self._ring_all()
+        self._on_state(self.status())
+        return True
+
+    def wait(self, timeout_s: float | None) -> bool:
+        """Wait until the job has ended and its threads are gone; False if it has not."""
+        if threading.current_thread() is self._thread:
+            return self.state in TERMINAL_STATES
+        # Not join(timeout): until Python 3.12 an interrupt in it takes the thread for ended.
+        if not self._has_concluded.wait(timeout_s):
+            return False
+        self._thread.join()
+        return self.state in TERMINAL_STATES
+
+    def status(self) -> JobStatus:
+        """Return a look at the job."""
+        tasks = self.parts.tasks
+        self.refresh()
+        is_live = self.state not in TERMINAL_STATES
+        status = JobStatus(
+            job_id=self.id,
+            name=self.name,
+            state=self.state,
+            steps=steps_of(tasks),
+            edges=edges_of(self.parts.graph, tasks, is_live=is_live),
+        )
+        if self.state is JobState.FAILED and self._failure is not None:
+            status["exception"] = self._failure
+        return status
+
+    def refresh(self) -> None:
+        """Bring in the counters of tasks in other processes."""
+        if self.parts.fleet is not None:
+            self.parts.fleet.refresh()
+
+    # --- from the lanes --------------------------------------------------------------------
+
+    def task_opened(self) -> None:
+        """Let records flow once all tasks are open."""
+        with self._changed:
+            self._unopened -= 1
+            if self._unopened:
+                return
+            self.is_released = True
+        self._ring_all()
+
+    def task_failed(self, error: BaseException) -> None:
+        """Keep the first failure as the cause, the others as its notes; stop the job."""
+        if self._is_cancelled:
+            # A cancelled job has no exception in its status; nothing is swallowed even so.
+            _LOG.error("job %s was cancelled, and then: %s", self.id, error)
+        with self._changed:
+            if self._failure is None:
+                self._failure = error
+            elif error is not self._failure:
+                self._failure.add_note(f"Also: {error}")
+        self._stop()
+
+    def lane_ended(self) -> None:
+        """Count the lanes that are left."""
+        with self._changed:
+            self._running -= 1
+            self._changed.notify_all()
+
+    # --- the job's own thread --------------------------------------------------------------
+
+    def _run(self) -> None:
+        parts = self.parts
+        try:
+            if self._start_services(parts):
+                for lane in parts.lanes:
+                    lane.start()
+                self._await_lanes(parts)
+            self._stop_services(parts)
+        except BaseException as error:  # noqa: BLE001 - a fault of ours: the job must still end
+            self.task_failed(error)
+        try:
+            self._conclude(parts)
+        finally:
+            self._has_concluded.set()
+
+    def _start_services(self, parts: JobParts) -> bool:
+        calls = parts.services.start_all()
+        for call in calls:
+            call.add_done_callback(lambda _: self._wake())
+        with self._changed:
+            self._changed.wait_for(lambda: self.is_stopping or all(c.done() for c in calls))
+        for call in calls:
+            if call.done() and (error := call.exception()) is not None:
+                failure = StepError(f"Service {call.host.name!r} did not start: {error}")
+                failure.__cause__ = error
+                self.task_failed(failure)
+            elif not call.done():
+                self.leaked.append(f"service {call.host.name!r}")
+        return not self.is_stopping
+
+    def _await_lanes(self, parts: JobParts) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: not self._running or self.is_stopping)
+            self._changed.wait_for(lambda: not self._running, self._stop_timeout_s)
+        if parts.fleet is not None and not parts.fleet.has_ended:
+            # Threads that wait for a lane which does not read go on once it is gone.
+            parts.fleet.abandon()
+            with self._changed:
+                self._changed.wait_for(lambda: not self._running, _RELEASE_S)
+        for lane in parts.lanes:
+            if lane.has_ended:
+                lane.join()
+            else:
+                self.leaked.extend(lane.abandon())
+
+    def _stop_services(self, parts: JobParts) -> None:
+        is_late = self.is_stopping
+        timeout_s = _SERVICE_STOP_S if is_late else parts.services.timeout_s
+        for error in parts.services.stop_all(timeout_s):
+            self.task_failed(error)
+
+    def _conclude(self, parts: JobParts) -> None:
+        if self._failure is None and not self._is_cancelled:
+            uneven = imbalance(edges_of(parts.graph, parts.tasks, is_live=False))
+            if uneven:
+                self._failure = JobError(
+                    f"Job {self.id!r} ended, but records are missing: {'; '.join(uneven)}. "
+                    "This is a fault of the kernel; please report it."
+                )
+        if self._failure is not None and self.leaked:
+            self._failure.add_note(
+                f"Abandoned after {self._stop_timeout_s:g} s: {', '.join(self.leaked)}"
+            )
+        if self._failure is not None and not self._is_cancelled:
+            self._move(JobState.FAILED)
+        else:
+            self._move(JobState.CANCELLED if self._is_cancelled else JobState.FINISHED)
+
+    # --- helpers ---------------------------------------------------------------------------
+
+    def _move(self, state: JobState) -> None:
+        with self._changed:
+            check_move(self.id, self.state, state)
+            self.state = state
+        self._on_state(self.status())
+
+    def _stop(self) -> None:
+        self.is_stopping = True
+        for lane in self.parts.lanes:
+            lane.stop()
+        self._wake()
+
+    def _wake(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
+
+    def _ring_all(self) -> None:
+        for lane in self.parts.lanes:
+            lane.ring()

@@ -1,0 +1,51 @@
+"""Options of the kernel ``default``, as in ``default?frame_size=64``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from sage_kernel_api.plugins import Seconds
+
+__all__ = ["DefaultOptions"]
+
+
+class DefaultOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What can be set of the embedded kernel."""
+
+    frame_size: Annotated[
+        int, msgspec.Meta(ge=1, le=65_536, description="Most records that a step takes at once.")
+    ] = 4096
+    flush_ms: Annotated[
+        float,
+        msgspec.Meta(
+            gt=0,
+            le=1000,
+            description="Milliseconds that a step may work on a frame before its results go on.",
+        ),
+    ] = 0.5
+    channel_capacity: Annotated[
+        int,
+        msgspec.Meta(ge=1, description="Records between two tasks before the sender waits."),
+    ] = 4096
+    lanes: Annotated[
+        Literal["thread", "process"],
+        msgspec.Meta(description="Where parallel steps run that do not say it themselves."),
+    ] = "thread"
+    processes: Annotated[
+        int,
+        msgspec.Meta(ge=0, le=1024, description="Most process lanes of a job; 0: one per core."),
+    ] = 0
+    service_timeout: Annotated[
+        Seconds,
+        msgspec.Meta(gt=0, description="Deadline of service calls that name none."),
+    ] = 30.0
+    stop_timeout: Annotated[
+        Seconds,
+        msgspec.Meta(
+            gt=0,
+            le=1.9,
+            description="How long ended jobs wait for user code before they abandon it.",
+        ),
+    ] = 1.5

@@ -1,0 +1,195 @@
+"""The logical plan: steps and edges of one job, checked, ordered and typed.
+
+Layer: plan. Pure; knows nothing of tasks, threads or channels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sage_kernel_api.context import RunnableFactory
+from sage_kernel_api.lifecycle import OnError, PipelineConfig, Placement, TransformationConfig
+from sage_kernel_api.runnable import (
+    KIND_ASYNC_MAP,
+    KIND_FILTER,
+    KIND_FLATMAP,
+    KIND_KEY_BY,
+    KIND_MAP,
+    KIND_REDUCE,
+    KIND_SINK,
+    KIND_SOURCE,
+)
+from sage_kernel_api.values import Partitioner, PartitionStrategy
+
+__all__ = ["Edge", "ErrorPolicy", "LogicalPlan", "Step"]
+
+_KEEPS_KEY = frozenset(
+    {KIND_MAP, KIND_FILTER, KIND_FLATMAP, KIND_REDUCE, KIND_SINK, KIND_ASYNC_MAP}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorPolicy:
+    """What becomes of a record whose step raised; see `StepPolicies` of the contract."""
+
+    on_error: OnError = "fail"
+    retries: int = 0
+    retry_delay_s: float = 0.0
+    after_retries: Literal["fail", "skip", "dead_letter"] = "fail"
+
+    @classmethod
+    def of(cls, step: TransformationConfig) -> ErrorPolicy:
+        """Read the policy of a described step, with the contract's defaults."""
+        given = step.get("policies", {})
+        on_error = given.get("on_error", "fail")
+        if on_error != "retry":
+            return cls(on_error=on_error)
+        return cls(
+            on_error,
+            given.get("retries", 3),
+            given.get("retry_delay_s", 0.1),
+            given.get("after_retries", "fail"),
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Step:
+    """One described step."""
+
+    id: str
+    kind: str
+    parallelism: int
+    make: RunnableFactory
+    policy: ErrorPolicy
+    function: str
+    placement: Placement = "kernel"
+
+    @property
+    def is_source(self) -> bool:
+        """True for a step without inputs."""
+        return self.kind == KIND_SOURCE
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Edge:
+    """One way of records from an output of one step to an input of another."""
+
+    upstream: str
+    downstream: str
+    index: int
+    strategy: PartitionStrategy
+    output: str | None
+    is_feedback: bool
+    is_keyed: bool
+    """Whether its records may carry a key, and so need a key column."""
+    partitioner: Partitioner | None = None
+
+    def __str__(self) -> str:
+        via = f"[{self.output}]" if self.output else ""
+        return f"{self.upstream}{via} -> {self.downstream}"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LogicalPlan:
+    """All steps of a job, every upstream before its downstreams (but for feedback edges)."""
+
+    name: str
+    config: Mapping[str, Any]
+    steps: dict[str, Step]
+    edges: tuple[Edge, ...]
+    inputs: dict[str, list[Edge]]
+    outputs: dict[str, list[Edge]]
+
+    @classmethod
+    def from_config(cls, config: PipelineConfig, *, spread: bool = False) -> LogicalPlan:
+        """Build the plan of a configuration that `check_pipeline_config` has accepted.
+
+        Args:
+            config: The configuration.
+            spread: Whether parallel steps that do not say where they run belong in processes.
+        """
+        described = {step["id"]: step for step in _in_order(config["transformations"])}
+        keyed = _steps_that_emit_keys(list(described.values()))
+        edges = tuple(
+            Edge(
+                upstream=edge["upstream"],
+                downstream=step_id,
+                index=edge["index"],
+                strategy=edge["partitioning"],
+                output=edge.get("output"),
+                is_feedback=edge.get("is_feedback", False),
+                is_keyed=edge["upstream"] in keyed,
+                partitioner=edge.get("partitioner"),
+            )
+            for step_id, step in described.items()
+            for edge in step["inputs"]
+        )
+        inputs: dict[str, list[Edge]] = {step_id: [] for step_id in described}
+        outputs: dict[str, list[Edge]] = {step_id: [] for step_id in described}
+        for edge in edges:
+            inputs[edge.downstream].append(edge)
+            outputs[edge.upstream].append(edge)
+        steps = {step_id: _step(step, spread=spread) for step_id, step in described.items()}
+        return cls(config["name"], config["config"], steps, edges, inputs, outputs)
+
+
+def _step(step: TransformationConfig, *, spread: bool) -> Step:
+    function = ".".join(filter(None, (step["function_module"], step["function_class"])))
+    return Step(
+        id=step["id"],
+        kind=step["kind"],
+        parallelism=step["parallelism"],
+        make=step["operator"],
+        policy=ErrorPolicy.of(step),
+        function=function,
+        placement=step.get("placement") or _usual_placement(step, spread=spread),
+    )
+
+
+def _usual_placement(step: TransformationConfig, *, spread: bool) -> Placement:
+    # A sink is there for its effect on this process: a copy of it elsewhere would lose that.
+    if spread and step["parallelism"] > 1 and step["kind"] != KIND_SINK:
+        return "process"
+    return "kernel"
+
+
+def _in_order(steps: list[TransformationConfig]) -> list[TransformationConfig]:
+    """Sort topologically, feedback edges left out (Kahn 1962); stable."""
+    by_id = {step["id"]: step for step in steps}
+    waits_for = {
+        step["id"]: {edge["upstream"] for edge in step["inputs"] if not edge.get("is_feedback")}
+        for step in steps
+    }
+    followers: dict[str, list[str]] = {step_id: [] for step_id in by_id}
+    for step_id, upstreams in waits_for.items():
+        for upstream in upstreams:
+            followers[upstream].append(step_id)
+    missing = {step_id: len(upstreams) for step_id, upstreams in waits_for.items()}
+    ordered = [step_id for step_id, count in missing.items() if not count]
+    for step_id in ordered:  # grows while it is read
+        for follower in followers[step_id]:
+            missing[follower] -= 1
+            if not missing[follower]:
+                ordered.append(follower)
+    return [by_id[step_id] for step_id in ordered]
+
+
+def _steps_that_emit_keys(steps: list[TransformationConfig]) -> set[str]:
+    """Find the steps whose records may have a key: after a keyby, until the end.
+
+    A step that is run through ``process`` may give keys itself.
+    """
+    keyed: set[str] = set()
+    changed = True
+    while changed:  # more than once only because of feedback edges
+        changed = False
+        for step in steps:
+            if step["id"] in keyed or step["kind"] == KIND_SOURCE:
+                continue
+            gives = step["kind"] == KIND_KEY_BY or step["kind"] not in _KEEPS_KEY
+            if gives or any(edge["upstream"] in keyed for edge in step["inputs"]):
+                keyed.add(step["id"])
+                changed = True
+    return keyed
