@@ -1,0 +1,167 @@
+"""Messages over one stream socket: length, checksum, and no copy of large buffers.
+
+Layer: processes. Knows encoded values; does not know what they mean.
+
+On the wire, in the machine's byte order (both ends are on one machine)::
+
+    kind u8 | flags u8 | buffers u32 | channel u32 | head length u64 | body crc u32 | crc u32
+    body: (length u64, crc u32) for each buffer, then the head
+    the buffers
+
+The first crc covers table and head, the second one the header itself: so no length is
+believed before it was checked.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+import threading
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+from zlib import crc32
+
+from sage_kernel_api.errors import TransferError
+from sage_kernel_default.processes.codec import NO_BODY, Encoded
+
+__all__ = ["Link", "Message"]
+
+_HEADER: Final = struct.Struct("=BBIIQI")
+_CRC: Final = struct.Struct("=I")
+_ENTRY: Final = struct.Struct("=QI")
+_HEADER_BYTES: Final = _HEADER.size + _CRC.size
+_BY_VALUE: Final = 1
+_PIECES: Final = 512  # below IOV_MAX of every system
+_SOCKET_BYTES: Final = 4 * 1024 * 1024
+
+
+class Message(NamedTuple):
+    """One message as it arrived; `decode` makes a value of its body when it is wanted.
+
+    Attributes:
+        kind: A small number whose meaning both ends agree on.
+        channel: Which of the streams that share this link it belongs to.
+        body: The value, still encoded.
+    """
+
+    kind: int
+    channel: int
+    body: Encoded
+
+
+class Link:
+    """One end of the connection of two processes.
+
+    Attributes:
+        has_ended: True once the other side's end of the bytes was read, in order or not.
+
+    Thread use: any thread may send (one message after another); one thread receives.
+    """
+
+    def __init__(self, end: socket.socket) -> None:
+        """Args: end: A connected stream socket, which from now on belongs to the link."""
+        self._end = end
+        self._sending = threading.Lock()
+        self.has_ended = False
+        for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
+            end.setsockopt(socket.SOL_SOCKET, option, _SOCKET_BYTES)
+
+    def send(self, kind: int, channel: int = 0, body: Encoded = NO_BODY) -> None:
+        """Write one message, waiting while the other side does not read.
+
+        Raises:
+            BrokenPipeError, ConnectionResetError: The other side is gone.
+        """
+        table = b"".join(_ENTRY.pack(len(b), crc32(b)) for b in body.buffers)
+        flags = _BY_VALUE if body.is_by_value else 0
+        crc = crc32(body.head, crc32(table))
+        header = _HEADER.pack(kind, flags, len(body.buffers), channel, len(body.head), crc)
+        start = b"".join((header, _CRC.pack(crc32(header)), table, body.head))
+        with self._sending:
+            if not body.buffers:
+                self._end.sendall(start)
+            else:
+                self._send_pieces([memoryview(start), *(memoryview(b) for b in body.buffers)])
+
+    def receive(self) -> Message | None:
+        """Read one message, waiting for it; None if the other side has closed its end.
+
+        Raises:
+            TransferError: The bytes end within a message, or a checksum does not match.
+                Nothing that follows can be read.
+        """
+        start = self._read(_HEADER_BYTES, may_end=True)
+        if start is None:
+            return None
+        (crc,) = _CRC.unpack_from(start, _HEADER.size)
+        _check(crc32(memoryview(start)[: _HEADER.size]), crc, "header")
+        kind, flags, count, channel, length, crc = _HEADER.unpack_from(start)
+        table_bytes = count * _ENTRY.size
+        block = self._read_all(table_bytes + length)
+        _check(crc32(block), crc, "message")
+        buffers = [self._read_buffer(*e) for e in _ENTRY.iter_unpack(block[:table_bytes])]
+        head = bytes(memoryview(block)[table_bytes:])
+        return Message(kind, channel, Encoded(head, buffers, bool(flags & _BY_VALUE)))
+
+    def shut_down(self) -> None:
+        """Wake whoever sends or receives on this end: nothing passes any more."""
+        try:
+            self._end.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            return  # the other side was faster
+
+    def close(self) -> None:
+        """Let go of the descriptor; waits for a message that is being sent.
+
+        Nobody may be receiving. Who sends later gets an ``OSError``.
+        """
+        with self._sending:
+            self._end.close()
+
+    def _send_pieces(self, pieces: Sequence[memoryview]) -> None:
+        left = [piece.cast("B") for piece in pieces if piece.nbytes]
+        while left:
+            sent = self._end.sendmsg(left[:_PIECES])
+            done = 0
+            while done < len(left) and sent >= len(left[done]):
+                sent -= len(left[done])
+                done += 1
+            del left[:done]
+            if sent:
+                left[0] = left[0][sent:]
+
+    def _read_buffer(self, length: int, crc: int) -> bytearray:
+        block = self._read_all(length)
+        _check(crc32(block), crc, "buffer")
+        return block
+
+    def _read_all(self, count: int) -> bytearray:
+        block = self._read(count, may_end=False)
+        assert block is not None
+        return block
+
+    def _read(self, count: int, *, may_end: bool) -> bytearray | None:
+        block = bytearray(count)
+        rest = memoryview(block)
+        while rest:
+            try:
+                got = self._end.recv_into(rest)
+            except ConnectionResetError:
+                got = 0  # it died with our bytes unread: an end like any other
+            if not got:
+                self.has_ended = True
+                if may_end and len(rest) == count:
+                    return None
+                raise TransferError(
+                    f"The other process ended within a message: {len(rest)} of {count} bytes "
+                    "are missing."
+                )
+            rest = rest[got:]
+        return block
+
+
+def _check(found: int, expected: int, what: str) -> None:
+    if found != expected:
+        raise TransferError(
+            f"A {what} from another process is damaged: checksum {found:08x}, not {expected:08x}."
+        )
