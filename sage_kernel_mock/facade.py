@@ -35,6 +35,7 @@ _CAPABILITIES: Final = frozenset(
         Capability.PARALLELISM,
         Capability.KEYED_ROUTING,
         Capability.BROADCAST,
+        Capability.CUSTOM_ROUTING,
         Capability.FEEDBACK,
         Capability.SERVICES,
         Capability.STATE,

@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from sage_kernel_api.communication import key_group, owner_of
+from sage_kernel_api.communication import choose_receiver, key_group, owner_of
 from sage_kernel_api.errors import PipelineError
-from sage_kernel_api.values import NONE_KEY, ConnectionInfo, PartitionStrategy, Payload
+from sage_kernel_api.values import NONE_KEY, ConnectionInfo, Partitioner, PartitionStrategy, Payload
 from sage_kernel_mock.facts import MockFacts
 from sage_kernel_mock.journal import Journal
 from sage_kernel_mock.ledger import EdgeLedger
@@ -36,6 +36,10 @@ class MockRouter:
     def route_by_key(self, data: Payload, key: Payload) -> str:
         """Return the owner of the key group of *key*."""
         return self._targets[owner_of(key_group(key), len(self._targets))]
+
+    def route_by_choice(self, data: Payload, partitioner: Partitioner | None) -> str:
+        """Return the receiver that the user's function chooses."""
+        return self._targets[choose_receiver(partitioner, data, len(self._targets))]
 
     def route_round_robin(self, data: Payload) -> str:
         """Return each receiver in turn."""
@@ -82,6 +86,8 @@ class Outlet:
                 return [self._router.route_round_robin(data)]
             case "broadcast":
                 return self._router.route_broadcast(data)
+            case "custom":
+                return [self._router.route_by_choice(data, self.connection.partitioner)]
             case "forward":
                 return [self._forward_to]
 

@@ -94,6 +94,7 @@ class _Wirer:
                 edge["index"],
                 edge["partitioning"],
                 edge.get("output"),
+                edge.get("partitioner"),
             )
             for other in self._steps.values()
             for edge in other["inputs"]

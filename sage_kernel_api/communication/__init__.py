@@ -1,5 +1,6 @@
 """How records travel between tasks."""
 
+from sage_kernel_api.communication.custom_routing import choose_receiver
 from sage_kernel_api.communication.data_transport import DataTransport
 from sage_kernel_api.communication.key_groups import KEY_GROUPS, key_group, owner_of
 from sage_kernel_api.communication.message_router import MessageRouter
@@ -14,6 +15,7 @@ __all__ = [
     "Queue",
     "QueueManager",
     "QueueStatus",
+    "choose_receiver",
     "key_group",
     "owner_of",
 ]

@@ -7,6 +7,7 @@ from sage_kernel_api.lifecycle.pipeline_config import (
     InputConfig,
     OnError,
     PipelineConfig,
+    Placement,
     ServiceConfig,
     StepPolicies,
     TransformationConfig,
@@ -14,6 +15,7 @@ from sage_kernel_api.lifecycle.pipeline_config import (
 from sage_kernel_api.lifecycle.pipeline_needs import check_needs, pipeline_needs
 from sage_kernel_api.lifecycle.refusals import NoServices, NoState
 from sage_kernel_api.lifecycle.service_manager import ServiceManager
+from sage_kernel_api.lifecycle.service_workers import service_workers
 from sage_kernel_api.lifecycle.step_failure import (
     blame_record,
     blamed_record,
@@ -31,6 +33,7 @@ __all__ = [
     "OnError",
     "PausableJobManager",
     "PipelineConfig",
+    "Placement",
     "ServiceConfig",
     "ServiceManager",
     "StepPolicies",
@@ -42,6 +45,7 @@ __all__ = [
     "check_needs",
     "check_pipeline_config",
     "pipeline_needs",
+    "service_workers",
     "shorten_repr",
     "step_failure",
 ]

@@ -17,6 +17,7 @@ from sage_kernel_api.values import PARTITION_STRATEGIES
 __all__ = ["check_pipeline_config"]
 
 _ABSENT = object()
+_PLACEMENTS = [None, "process", "kernel"]  # a list: anything can be sought in it
 _ON_ERROR = ("fail", "skip", "dead_letter", "retry")
 
 
@@ -88,6 +89,8 @@ def _step_problems(step: Any, position: int) -> Iterator[str]:
     if not callable(step.get("operator")):
         yield f"{where}: operator is a callable that makes the step, not {step.get('operator')!r}"
     yield from _count(step, where, "parallelism", 1, KEY_GROUPS)
+    if step.get("placement") not in _PLACEMENTS:
+        yield f"{where}: placement is {step['placement']!r}; known: process, kernel"
     for edge in _items(step, "inputs"):
         yield from _edge_shape_problems(edge, where)
     yield from _policy_problems(step.get("policies", {}), where)
@@ -108,6 +111,8 @@ def _edge_shape_problems(edge: Any, where: str) -> Iterator[str]:
             f"{where}: partitioning is {edge.get('partitioning')!r}; "
             f"known: {', '.join(sorted(PARTITION_STRATEGIES))}"
         )
+    elif edge["partitioning"] == "custom" and not callable(edge.get("partitioner")):
+        yield f"{where}: a custom edge has a partitioner (record, instances) -> instance"
 
 
 def _policy_problems(policies: Any, where: str) -> Iterator[str]:
@@ -136,6 +141,9 @@ def _service_problems(services: Sequence[Any]) -> Iterator[str]:
         seen.add(service["name"])
         if not callable(service.get("factory")):
             yield f"service {service['name']!r}: factory is a class or callable"
+        workers = service.get("workers", 1)
+        if not isinstance(workers, int) or isinstance(workers, bool) or workers < 1:
+            yield f"service {service['name']!r}: workers is a whole number from 1, not {workers!r}"
 
 
 def _field(mapping: Mapping[str, Any], where: str, key: str, kind: type) -> Iterator[str]:

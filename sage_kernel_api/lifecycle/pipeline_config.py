@@ -11,12 +11,13 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal, NotRequired, TypeAlias, TypedDict
 
 from sage_kernel_api.context import RunnableFactory
-from sage_kernel_api.values import PartitionStrategy, Payload
+from sage_kernel_api.values import Partitioner, PartitionStrategy, Payload
 
 __all__ = [
     "PIPELINE_VERSION",
     "InputConfig",
     "OnError",
+    "Placement",
     "PipelineConfig",
     "ServiceConfig",
     "StepPolicies",
@@ -24,6 +25,9 @@ __all__ = [
 ]
 
 PIPELINE_VERSION: Final = 1
+
+Placement: TypeAlias = Literal["process", "kernel"]
+"""Where the instances of a step run: in processes of their own, or in the kernel's process."""
 
 OnError: TypeAlias = Literal["fail", "skip", "dead_letter", "retry"]
 """What a record does whose step raised: fail the job; be counted and dropped; go to the step's
@@ -54,6 +58,7 @@ class InputConfig(TypedDict):
         upstream: Id of the step that feeds it.
         index: Which input of this step it feeds, from 0. Edges with equal index are merged.
         partitioning: How records spread over the instances of this step.
+        partitioner: Chooses the instance; there exactly if *partitioning* is ``custom``.
         output: Side output of the upstream step; missing or None for the main one.
         is_feedback: True for an edge that closes a loop. Missing means False.
     """
@@ -61,6 +66,7 @@ class InputConfig(TypedDict):
     upstream: str
     index: int
     partitioning: PartitionStrategy
+    partitioner: NotRequired[Partitioner]
     output: NotRequired[str | None]
     is_feedback: NotRequired[bool]
 
@@ -83,6 +89,7 @@ class TransformationConfig(TypedDict):
         inputs: Its edges; empty exactly for sources.
         policies: How it treats failing records.
         requires: Values of `Capability` that this step needs.
+        placement: Where it runs; missing or None to leave that to the kernel.
     """
 
     id: str
@@ -101,6 +108,7 @@ class TransformationConfig(TypedDict):
     inputs: list[InputConfig]
     policies: NotRequired[StepPolicies]
     requires: NotRequired[list[str]]
+    placement: NotRequired[Placement | None]
 
 
 class ServiceConfig(TypedDict):
@@ -110,12 +118,15 @@ class ServiceConfig(TypedDict):
         name: What callers say.
         factory: Class or callable that makes the instance.
         args, kwargs: Its arguments.
+        workers: Calls that run at once, at least 1; missing means what `service_workers` says.
+            A kernel that answers calls one after another may do so all the same.
     """
 
     name: str
     factory: Callable[..., Any]
     args: NotRequired[tuple[Payload, ...]]
     kwargs: NotRequired[Mapping[str, Payload]]
+    workers: NotRequired[int]
 
 
 class PipelineConfig(TypedDict):

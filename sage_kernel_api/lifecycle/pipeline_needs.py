@@ -60,6 +60,8 @@ def pipeline_needs(config: PipelineConfig) -> list[tuple[str, str]]:
 def _step_needs(step: TransformationConfig) -> Iterator[str]:
     if step["parallelism"] > 1:
         yield Capability.PARALLELISM
+    if step.get("placement") == "process":
+        yield Capability.PROCESS_LANES
     policies = step.get("policies", {})
     if policies.get("on_error", "fail") != "fail":
         yield Capability.ERROR_POLICIES
@@ -74,6 +76,8 @@ def _edge_needs(edge: InputConfig, parallelism: int) -> Iterator[str]:
         yield Capability.KEYED_ROUTING
     if parallelism > 1 and edge["partitioning"] == "broadcast":
         yield Capability.BROADCAST
+    if parallelism > 1 and edge["partitioning"] == "custom":
+        yield Capability.CUSTOM_ROUTING
     if edge.get("is_feedback"):
         yield Capability.FEEDBACK
     if edge.get("output") is not None:

@@ -18,7 +18,9 @@ class ServiceManager(Protocol):
 
     A service is any object. If it has the methods ``setup``, ``start``, ``stop`` and
     ``cleanup``, they are called in that order around its life; if it has ``set_context``, that
-    is called first of all. Any thread may use this manager.
+    is called first of all. Calls of one service run one after another, or as many at once as
+    the attribute ``workers`` of its class says; life-cycle methods never run beside a call. Any
+    thread may use this manager.
     """
 
     @abstractmethod

@@ -36,8 +36,8 @@ def step_failure(
 
     Args:
         step: Id of the step.
-        error: What the user's code raised; it becomes ``__cause__``. A `StepError` is returned
-            as it is, since it names a place already.
+        error: What the user's code raised; it becomes ``__cause__``. A `StepError` that
+            names a step already is returned as it is.
         doing: What the kernel had asked for: ``open``, ``poll``, ``finish`` or ``close``.
         record: The record that was being processed; leave it out if there was none. A record
             that `blame_record` named comes before it.
@@ -45,7 +45,7 @@ def step_failure(
     Returns:
         An error whose message names step, record, function, file and line.
     """
-    if isinstance(error, StepError):
+    if isinstance(error, StepError) and error.step:
         return error
     record = blamed_record(error, record)
     place, where = _place_of(error)

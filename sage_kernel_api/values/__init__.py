@@ -7,6 +7,7 @@ from sage_kernel_api.values.capability import API_VERSION, Capability
 from sage_kernel_api.values.connections import (
     PARTITION_STRATEGIES,
     ConnectionInfo,
+    Partitioner,
     PartitionStrategy,
 )
 from sage_kernel_api.values.ids import CheckpointId, JobId, StepId, TaskId
@@ -44,6 +45,7 @@ __all__ = [
     "NoneKey",
     "Packet",
     "PartitionStrategy",
+    "Partitioner",
     "Payload",
     "StepId",
     "StepStatus",

@@ -29,6 +29,8 @@ class Capability(StrEnum):
     """All records of one key meet at one instance, in order; the key groups of the contract."""
     BROADCAST = "broadcast"
     """Every instance of a step gets every record."""
+    CUSTOM_ROUTING = "custom-routing"
+    """A function of the user chooses the instance that gets a record."""
     FEEDBACK = "feedback"
     """A stream may flow back to an earlier step; the loop ends by itself when it is dry."""
     BACKGROUND_JOBS = "background-jobs"

@@ -104,3 +104,14 @@ def async_map_of_another_element_type() -> None:
 
 def async_map_of_a_function_that_is_not_async() -> None:
     ints.map_async(double)  # rejected: arg-type
+
+
+def partitioner_of_another_element_type() -> None:
+    ints.partition_custom(lambda word, instances: len(word) % instances)  # rejected: arg-type
+
+
+def partitioner_that_returns_no_number() -> None:
+    def where(word: str, instances: int) -> str:
+        return word
+
+    words.partition_custom(where)  # rejected: arg-type
