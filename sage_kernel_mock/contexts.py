@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from sage_kernel_api.logging import Logger, LoggerFactory
 from sage_kernel_api.values import ConnectionInfo, Payload
 from sage_kernel_mock.facts import MockFacts
 from sage_kernel_mock.journal import Journal
+from sage_kernel_mock.keyed_state import MockKeyedState
 from sage_kernel_mock.state import MockStateManager
 from sage_kernel_mock.transport import MockTransport, Outlet, SentRecord
 
@@ -126,6 +128,11 @@ class MockServiceContext(MockRuntimeContext):
 
 class MockExecutionContext(MockRuntimeContext):
     """The surroundings of one operator."""
+
+    @functools.cached_property
+    def keyed_state(self) -> MockKeyedState:
+        """Return the keyed state; its key is ``facts.key``."""
+        return MockKeyedState(self.facts)
 
     def send_data(
         self,

@@ -1,6 +1,7 @@
 """The surroundings that a kernel gives to functions, operators and services."""
 
 from sage_kernel_api.context.execution_context import ExecutionContext, RunnableFactory
+from sage_kernel_api.context.keyed_context import SupportsKeyedState
 from sage_kernel_api.context.plain_context import PlainContext, check_context_config
 from sage_kernel_api.context.runtime_context import ContextConfig, RuntimeContext, ServiceClient
 from sage_kernel_api.context.service_context import ServiceContext
@@ -13,5 +14,6 @@ __all__ = [
     "RuntimeContext",
     "ServiceClient",
     "ServiceContext",
+    "SupportsKeyedState",
     "check_context_config",
 ]

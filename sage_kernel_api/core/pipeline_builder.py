@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from sage_kernel_api.core.functions import declared_states
 from sage_kernel_api.core.transformation import BaseTransformation, Edge, function_name
 from sage_kernel_api.lifecycle import (
     PIPELINE_VERSION,
@@ -23,6 +24,7 @@ __all__ = ["build_pipeline_config", "edge_partitioning", "needed_capabilities"]
 _BY_PARTITIONING: dict[str, Capability] = {
     "hash": Capability.KEYED_ROUTING,
     "broadcast": Capability.BROADCAST,
+    "custom": Capability.CUSTOM_ROUTING,
     "round_robin": Capability.PARALLELISM,
 }
 
@@ -79,8 +81,12 @@ def needed_capabilities(step: BaseTransformation) -> list[Capability]:
         needed.add(Capability.FEEDBACK)
     if any(edge.outlet.output is not None for edge in step.edges):
         needed.add(Capability.SIDE_OUTPUTS)
+    if declared_states(step.function_class):
+        needed.add(Capability.KEYED_STATE)
     if step.effective_policies.step_policies:
         needed.add(Capability.ERROR_POLICIES)
+    if step.placement == "process":
+        needed.add(Capability.PROCESS_LANES)
     return sorted(needed)
 
 
@@ -102,6 +108,7 @@ def _step_config(step: BaseTransformation, downstreams: list[str]) -> Transforma
         "downstreams": downstreams,
         "inputs": [_input_config(edge, step) for edge in step.edges],
         "policies": step.effective_policies.step_policies,
+        "placement": step.placement,
         "requires": [capability.value for capability in needed_capabilities(step)],
     }
 
@@ -112,6 +119,8 @@ def _input_config(edge: Edge, step: BaseTransformation) -> InputConfig:
         "index": edge.index,
         "partitioning": edge_partitioning(edge, step),
     }
+    if described["partitioning"] == "custom" and edge.outlet.partitioner is not None:
+        described["partitioner"] = edge.outlet.partitioner
     if edge.outlet.output is not None:
         described["output"] = edge.outlet.output
     if edge.is_feedback:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from sage_kernel_api.communication import KEY_GROUPS
+from sage_kernel_api.core.functions import declared_states
 from sage_kernel_api.core.operators import is_function_class
 from sage_kernel_api.core.transformation import BaseTransformation, FutureTransformation
 
@@ -29,6 +30,7 @@ def pipeline_problems(steps: Sequence[BaseTransformation]) -> Iterator[str]:
     for step in steps:
         yield from _step_problems(step)
         yield from _edge_problems(step, described)
+        yield from _state_problems(step)
 
 
 def _repeated(steps: Sequence[BaseTransformation]) -> Iterator[str]:
@@ -70,6 +72,15 @@ def _edge_problems(step: BaseTransformation, described: set[int]) -> Iterator[st
             yield (
                 f"step {step.basename!r}: its upstream {upstream.basename!r} is not in the pipeline"
             )
+
+
+def _state_problems(step: BaseTransformation) -> Iterator[str]:
+    states = declared_states(step.function_class)
+    if states and not all(edge.outlet.partitioning == "hash" for edge in step.edges):
+        yield (
+            f"step {step.basename!r}: keeps state by key ({', '.join(states)}), but its input is "
+            "not keyed; put keyby(...) right before it"
+        )
 
 
 def _is_one_shot(step: BaseTransformation) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from sage_kernel_api.core.arguments import check_label
 from sage_kernel_api.core.operators import (
     BaseOperator,
     MapOperator,
@@ -17,8 +18,9 @@ from sage_kernel_api.core.operators import (
     is_function_class,
 )
 from sage_kernel_api.core.policies import Policies
+from sage_kernel_api.lifecycle import Placement
 from sage_kernel_api.runnable import KIND_ASYNC_MAP
-from sage_kernel_api.values import PartitionStrategy, Payload
+from sage_kernel_api.values import Partitioner, PartitionStrategy, Payload
 
 if TYPE_CHECKING:
     from sage_kernel_api.core.environment.base_environment import BaseEnvironment
@@ -34,11 +36,13 @@ class Outlet:
         transformation: The step.
         output: Name of a side output; None for the main one.
         partitioning: How the next step's edge spreads records; None for the usual rule.
+        partitioner: Chooses the receiver under the partitioning ``custom``; else None.
     """
 
     transformation: BaseTransformation
     output: str | None = None
     partitioning: PartitionStrategy | None = None
+    partitioner: Partitioner | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +56,22 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class StepOptions:
-    """What a user may say about any step; None where nothing was said."""
+    """What a user may say about any step; None where nothing was said.
+
+    Raises:
+        PipelineError: *name* or *uid* is no text.
+    """
 
     name: str | None = None
     uid: str | None = None
     parallelism: int | None = None
     policies: Policies = field(default_factory=Policies)
+    placement: Placement | None = None
+
+    def __post_init__(self) -> None:
+        """Check what every later look at the pipeline relies on."""
+        check_label(self.name, "name")
+        check_label(self.uid, "uid")
 
 
 class BaseTransformation:
@@ -72,6 +86,7 @@ class BaseTransformation:
         operator_class: What runs it.
         edges: The edges into the step.
         policies: What the user said about failures and None results.
+        placement: Where the user wants it to run; None for the kernel's choice.
         settings: Attributes that the operators get.
     """
 
@@ -97,6 +112,7 @@ class BaseTransformation:
         self.edges: list[Edge] = list(edges)
         self.uid: str | None = options.uid
         self.policies: Policies = options.policies
+        self.placement: Placement | None = options.placement
         self.settings: dict[str, Payload] = dict(settings or {})
         self.given_parallelism: int | None = options.parallelism
         self.basename: str = options.name or environment.free_name(_label(self))

@@ -20,6 +20,13 @@ from sage_kernel_api.core.functions.element_functions import (
     ReduceFunction,
     SinkFunction,
 )
+from sage_kernel_api.core.functions.keyed_state import (
+    ListState,
+    MapState,
+    ReducingState,
+    ValueState,
+    declared_states,
+)
 from sage_kernel_api.core.functions.lambdas import detect_lambda_type, wrap_lambda
 from sage_kernel_api.core.functions.library import (
     FileSink,
@@ -64,7 +71,9 @@ __all__ = [
     "GeneratorBatchIteratorFunction",
     "IterableBatchIteratorFunction",
     "KeyByFunction",
+    "ListState",
     "MapFunction",
+    "MapState",
     "MemWriteSink",
     "OutputTag",
     "PrintSink",
@@ -72,12 +81,15 @@ __all__ = [
     "ProcessOutput",
     "RangeBatchIteratorFunction",
     "ReduceFunction",
+    "ReducingState",
     "ServiceCaller",
     "ServiceHandle",
     "SimpleBatchIteratorFunction",
     "SinkFunction",
     "SourceFunction",
     "TerminalSink",
+    "ValueState",
+    "declared_states",
     "detect_lambda_type",
     "wrap_lambda",
 ]

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, Literal
 
 from sage_kernel_api.context import ExecutionContext
 from sage_kernel_api.core.operators.base_operator import BaseOperator
+from sage_kernel_api.core.operators.sequence_window import SequenceWindow
 from sage_kernel_api.core.policies import SourceError
 from sage_kernel_api.runnable import KIND_SOURCE, SOURCE_ENDED, SourcePoll
 from sage_kernel_api.values import Payload, StopSignal
@@ -58,7 +59,10 @@ class CollectionOperator(BaseOperator):
     def _poll_sequence(self, sequence: Sequence[Payload], limit: int) -> SourcePoll:
         begin = self._position
         self._position = end = begin + limit
-        return SourcePoll(sequence[begin:end], "more" if end < len(sequence) else "ended")
+        status: Literal["more", "ended"] = "more" if end < len(sequence) else "ended"
+        if isinstance(sequence, (list, tuple, range)):
+            return SourcePoll(SequenceWindow(sequence, begin, end), status)
+        return SourcePoll(sequence[begin:end], status)
 
 
 class SourceOperator(BaseOperator):
