@@ -13,6 +13,7 @@ from sage_kernel_default.plan import Edge
 
 __all__ = ["Buffer", "LoopFunction", "Records", "Segment", "clearable"]
 
+
 class Records(Protocol):
     """Records that a loop reads; emptying them ends the loop after the record at hand."""
 

@@ -11,7 +11,6 @@ from typing import Literal, cast
 
 from sage_kernel_api.errors import ChannelClosedError, StepError
 from sage_kernel_api.runnable import AsyncOutcome, SourcePoll, SourceRunnable
-from sage_kernel_api.values import Payload
 from sage_kernel_default.engine.assembly import Assembly
 from sage_kernel_default.engine.async_steps import AsyncStep
 from sage_kernel_default.engine.failures import step_error

@@ -25,9 +25,7 @@ def steps_of(tasks: Sequence[TaskView]) -> dict[str, StepStatus]:
     return {step: step_status(counters) for step, counters in instances.items()}
 
 
-def edges_of(
-    graph: PhysicalGraph, tasks: Sequence[TaskView], *, is_live: bool
-) -> list[EdgeStatus]:
+def edges_of(graph: PhysicalGraph, tasks: Sequence[TaskView], *, is_live: bool) -> list[EdgeStatus]:
     """Sum up the ledger of every edge over its instances.
 
     Args:

@@ -175,14 +175,22 @@ class _Count(MapFunction[Record, Record]):
         return self.ctx.get_key(), count
 
 
+def _add_counts(total: Record, one: Record) -> Record:
+    return total[0], total[1] + one[1]
+
+
 def _count(graph: Graph, stream: Stream, p: int, draw: Draw) -> None:
     keys = draw(st.integers(1, 6))
     keyed = stream.live.keyby(lambda r: r[0] % keys, parallelism=stream.parallelism)
     if draw(st.booleans()):
         live: DataStream[Any] = keyed.map(_Count, parallelism=p)
     else:
-        ones = keyed.map(lambda r: (r[0] % keys, 1)).keyby(lambda r: r[0])
-        live = ones.reduce(lambda a, b: (a[0], a[1] + b[1]), parallelism=p)
+
+        def one(record: Record) -> Record:
+            return record[0] % keys, 1
+
+        ones = keyed.map(one).keyby(lambda r: r[0])
+        live = ones.reduce(_add_counts, parallelism=p)
     graph.add(live, _running_counts(stream.records, keys), _order_of_counts(stream, keys, p), p)
 
 

@@ -1,0 +1,213 @@
+"""What runs in a process lane: the same tasks on the same threads, told and asked by messages.
+
+Layer: lanes. Started by `sage_kernel_default.lanes.fleet`.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Final
+
+from sage_kernel_api.errors import LaneError, TransferError
+from sage_kernel_default.engine import Supervisor, Surroundings, Task
+from sage_kernel_default.graph import PhysicalGraph
+from sage_kernel_default.lanes.assignment import KERNEL, assign
+from sage_kernel_default.lanes.calls import LaneServices
+from sage_kernel_default.lanes.channel import Send
+from sage_kernel_default.lanes.counters import frozen, report_of
+from sage_kernel_default.lanes.kinds import (
+    ANSWER,
+    CREDIT,
+    DONE,
+    END,
+    EXIT,
+    FAILURE,
+    FLAGS,
+    FRAME,
+    LOOP_ANSWER,
+    LOOP_DRY,
+    LOOP_PROBE,
+    LOOP_TOLD,
+    OPENED,
+    REFUSAL,
+    REPORT,
+    REPORT_WANTED,
+)
+from sage_kernel_default.lanes.layout import Layout
+from sage_kernel_default.lanes.logs import forward_logs
+from sage_kernel_default.lanes.site import LoopReporter, Site, lay_out
+from sage_kernel_default.lanes.threads import MonotonicClock
+from sage_kernel_default.loggers import StandardLoggerFactory
+from sage_kernel_default.plan import Step
+from sage_kernel_default.processes import Encoded, LaneEndpoint, Link, Message, decode, encode
+from sage_kernel_default.processes.codec import NO_BODY
+from sage_kernel_default.processes.crossing import pack_error
+from sage_kernel_default.state import MemoryStateManager
+
+__all__ = ["run_lane"]
+
+
+def run_lane(
+    endpoint: LaneEndpoint,
+    number: int,
+    peers: Mapping[int, int],
+    layout: tuple[bytes, list[bytearray], bool],
+) -> None:
+    """Run this lane's share of a job until the kernel says that the whole job is over.
+
+    Args:
+        endpoint: The way to the kernel.
+        number: Of this lane.
+        peers: Descriptors of the ways to other lanes, by their numbers.
+        layout: The fields of an encoded `Layout`.
+    """
+    links = {peer: _link(descriptor) for peer, descriptor in peers.items()}
+    lane = _LaneJob(endpoint, number, decode(Encoded(*layout)), links)
+    lane.run()
+
+
+def _link(descriptor: int) -> Link:
+    end = socket.socket(fileno=descriptor)
+    end.set_inheritable(False)
+    return Link(end)
+
+
+_FLUSH_FACTOR: Final = 4
+"""A frame between processes costs about 0.1 ms: slow steps send fewer and larger ones."""
+
+
+class _LaneJob(Supervisor):
+    """The job, as the tasks of this lane see it."""
+
+    def __init__(
+        self, endpoint: LaneEndpoint, number: int, layout: Layout, links: Mapping[int, Link]
+    ) -> None:
+        self.is_released = False
+        self.is_paused = False
+        self.is_stopping = False
+        self._endpoint = endpoint
+        self._links = links
+        self._services = LaneServices(endpoint.send)
+        self._loggers = StandardLoggerFactory()
+        self._ended = threading.Semaphore(0)
+        self._exit = threading.Event()
+        self._dispatching = threading.Lock()
+        forward_logs(endpoint.send, layout.log_level)
+        graph = PhysicalGraph.from_plan(layout.plan, layout.job_id)
+        self._plan = graph.plan
+        self._site = lay_out(
+            graph,
+            assign(graph, layout.processes),
+            number,
+            supervisor=self,
+            clock=MonotonicClock(),
+            pacing=replace(layout.pacing, flush_s=layout.pacing.flush_s * _FLUSH_FACTOR),
+            surroundings=self._surroundings,
+            ended=self._ended.release,
+            send_to=self._send_to,
+            loops=LoopReporter(
+                lambda loop, sums: endpoint.send(LOOP_TOLD, loop, encode(tuple(sums))),
+                lambda loop, wave, sums: endpoint.send(
+                    LOOP_ANSWER, loop, encode((wave, sums and tuple(sums)))
+                ),
+            ),
+        )
+        self._handlers = self._make_handlers(self._site)
+
+    def run(self) -> None:
+        """Run the tasks, report, wait to be told to end."""
+        for peer, link in self._links.items():
+            threading.Thread(
+                target=self._listen, args=(peer, link), name=f"lane-peer-{peer}", daemon=True
+            ).start()
+        self._endpoint.on_arrival = self._dispatch
+        self._dispatch()  # what came before that
+        lanes = list(self._site.threads.values())
+        for lane in lanes:
+            lane.start()
+        for _ in lanes:
+            self._ended.acquire()
+        self._endpoint.send(DONE, 0, self._reports())
+        self._exit.wait()
+
+    # --- from the tasks ----------------------------------------------------------------------
+
+    def task_opened(self) -> None:
+        """Tell the job."""
+        self._endpoint.send(OPENED)
+
+    def task_failed(self, error: BaseException) -> None:
+        """Tell the job why; it then stops all lanes, this one too."""
+        self._endpoint.send(FAILURE, 0, pack_error(error))
+
+    def _surroundings(self, step: Step, index: int) -> Surroundings:
+        return Surroundings(
+            env_name=self._plan.name,
+            config=self._plan.config,
+            logger=self._loggers.get_logger(f"{self._plan.name}.{step.id}"),
+            state_manager=MemoryStateManager(),
+            services=self._services,
+            should_stop=lambda: self.is_stopping,
+        )
+
+    def _send_to(self, process: int) -> Send:
+        if process == KERNEL:
+            return self._endpoint.send
+        link = self._links[process]
+
+        def send(kind: int, channel: int = 0, body: Encoded = NO_BODY) -> None:
+            try:
+                link.send(kind, channel, body)
+            except OSError:
+                return  # that lane is gone: the kernel has seen it and ends the job
+
+        return send
+
+    # --- from the kernel and from other lanes ------------------------------------------------
+
+    def _dispatch(self) -> None:
+        with self._dispatching:
+            while (message := self._endpoint.take(0)) is not None:
+                self._handlers[message.kind](message)
+
+    def _listen(self, peer: int, link: Link) -> None:
+        try:
+            while (message := link.receive()) is not None:
+                self._site.arrived(message)
+        except TransferError as error:
+            if link.has_ended:
+                return  # cut off, because that lane is gone; see above
+            damaged = LaneError(f"What came from lane {peer} cannot be used: {error}")
+            damaged.__cause__ = error
+            self.task_failed(damaged)
+
+    def _make_handlers(self, site: Site) -> dict[int, Callable[[Message], None]]:
+        return {
+            FRAME: site.arrived,
+            END: site.arrived,
+            CREDIT: site.arrived,
+            FLAGS: self._take_flags,
+            EXIT: lambda _: self._exit.set(),
+            REPORT_WANTED: lambda m: self._endpoint.send(REPORT, m.channel, self._reports()),
+            ANSWER: self._services.answered,
+            REFUSAL: self._services.answered,
+            LOOP_PROBE: lambda m: site.shares[m.channel].probe(decode(m.body)),
+            LOOP_DRY: lambda m: site.shares[m.channel].become_dry(),
+        }
+
+    def _take_flags(self, message: Message) -> None:
+        self.is_released, self.is_paused, self.is_stopping = decode(message.body)
+        for lane in self._site.threads.values():
+            if self.is_stopping:
+                lane.stop()
+            else:
+                lane.ring()
+
+    def _reports(self) -> Encoded:
+        return encode([self._report(task) for task in self._site.tasks])
+
+    def _report(self, task: Task) -> object:
+        return frozen(report_of(task, self._plan.edges))

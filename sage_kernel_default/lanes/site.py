@@ -1,0 +1,185 @@
+"""One process's share of a job: its tasks, their threads, its ends of the channels.
+
+Layer: lanes. The kernel's process and every process lane lay out their share in the same way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from sage_kernel_default.channels.local import LocalChannel
+from sage_kernel_default.engine import (
+    Assembly,
+    Bell,
+    Channel,
+    Clock,
+    LoopMonitor,
+    Supervisor,
+    Surroundings,
+    Task,
+)
+from sage_kernel_default.graph import ChannelSpec, PhysicalGraph, TaskSpec
+from sage_kernel_default.lanes.assignment import Assignment
+from sage_kernel_default.lanes.channel import RemoteChannel, Send
+from sage_kernel_default.lanes.loops import LoopShare, Sums
+from sage_kernel_default.lanes.threads import ThreadLane
+from sage_kernel_default.plan import Step
+from sage_kernel_default.processes import Message
+
+__all__ = ["LoopReporter", "Pacing", "Site", "lay_out", "spread_loops"]
+
+
+@dataclass(frozen=True, slots=True)
+class Pacing:
+    """How much is taken and kept at once; from the kernel's options."""
+
+    frame_size: int
+    flush_s: float
+    channel_capacity: int
+
+
+@dataclass(frozen=True, slots=True)
+class LoopReporter:
+    """Where a share of a loop reports to; the first argument is the number of the loop."""
+
+    tell: Callable[[int, Sums], None]
+    answer: Callable[[int, int, Sums | None], None]
+
+
+@dataclass(slots=True, eq=False)
+class Site:
+    """What one process has of a job.
+
+    Attributes:
+        tasks: In the order of the graph.
+        threads: The lane of each task.
+        remotes: Ends of channels to other processes, by number of the channel.
+        shares: Parts of loops that are spread over processes, by number of the loop.
+    """
+
+    tasks: list[Task] = field(default_factory=list)
+    threads: dict[TaskSpec, ThreadLane] = field(default_factory=dict)
+    remotes: dict[int, RemoteChannel] = field(default_factory=dict)
+    shares: dict[int, LoopShare] = field(default_factory=dict)
+
+    def arrived(self, message: Message) -> None:
+        """Hand a message to the channel that it is for."""
+        self.remotes[message.channel].arrived(message)
+
+
+def lay_out(
+    graph: PhysicalGraph,
+    assignment: Assignment,
+    here: int,
+    *,
+    supervisor: Supervisor,
+    clock: Clock,
+    pacing: Pacing,
+    surroundings: Callable[[Step, int], Surroundings],
+    ended: Callable[[], None],
+    send_to: Callable[[int], Send],
+    loops: LoopReporter,
+) -> Site:
+    """Make the share of process *here*; nothing of it runs yet.
+
+    Args:
+        graph: Of the whole job.
+        assignment: Which process has which task.
+        here: Number of this process.
+        supervisor: Of the tasks.
+        clock: Of the kernel.
+        pacing: From the kernel's options.
+        surroundings: What a step gets from outside, by step and instance.
+        ended: Called by each thread lane at its end.
+        send_to: The way to another process.
+        loops: Where parts of spread loops report to.
+    """
+    site = Site()
+    for spec in assignment.tasks_of(here):
+        site.threads[spec] = ThreadLane(f"task-{spec.id}", ended)
+    bells: dict[TaskSpec, Bell] = {spec: lane.bell for spec, lane in site.threads.items()}
+    channels = _channels(graph, assignment, here, bells, pacing.channel_capacity, send_to, site)
+    monitors = _monitors(graph, assignment, here, bells, loops, site)
+    for spec, lane in site.threads.items():
+        lane.task = Task(
+            Assembly.of(graph.plan, spec, channels, surroundings, monitors),
+            supervisor,
+            clock,
+            lane.bell,
+            pacing.frame_size,
+            pacing.flush_s,
+        )
+        site.tasks.append(lane.task)
+    return site
+
+
+def _channels(
+    graph: PhysicalGraph,
+    assignment: Assignment,
+    here: int,
+    bells: dict[TaskSpec, Bell],
+    capacity: int,
+    send_to: Callable[[int], Send],
+    site: Site,
+) -> dict[ChannelSpec, Channel]:
+    channels: dict[ChannelSpec, Channel] = {}
+    for number, spec in enumerate(graph.channels):
+        credit = None if spec.is_reserved else capacity
+        writer, reader = assignment.lane_of[spec.writer], assignment.lane_of[spec.reader]
+        if writer == reader == here:
+            channels[spec] = LocalChannel(credit, bells[spec.writer], bells[spec.reader])
+        elif here in (writer, reader):
+            bell = bells[spec.writer if writer == here else spec.reader]
+            there = reader if writer == here else writer
+            remote = RemoteChannel(str(spec.edge), number, credit, send_to(there), bell)
+            site.remotes[number] = channels[spec] = remote
+    return channels
+
+
+def _monitors(
+    graph: PhysicalGraph,
+    assignment: Assignment,
+    here: int,
+    bells: dict[TaskSpec, Bell],
+    loops: LoopReporter,
+    site: Site,
+) -> dict[int, tuple[LoopMonitor, list[TaskSpec]]]:
+    monitors: dict[int, tuple[LoopMonitor, list[TaskSpec]]] = {}
+    for loop, members in _loops_of(graph).items():
+        local = [number for number, spec in enumerate(members) if assignment.lane_of[spec] == here]
+        if not local:
+            continue
+        if len(local) == len(members):
+            monitor = LoopMonitor(len(members))
+        else:
+            monitor = site.shares[loop] = _share(loop, local, loops)
+        for number in local:
+            monitor.on_dry(bells[members[number]].ring)
+        monitors[loop] = (monitor, members)
+    return monitors
+
+
+def _share(loop: int, members: list[int], loops: LoopReporter) -> LoopShare:
+    return LoopShare(
+        members,
+        lambda sums: loops.tell(loop, sums),
+        lambda wave, sums: loops.answer(loop, wave, sums),
+    )
+
+
+def spread_loops(graph: PhysicalGraph, assignment: Assignment) -> dict[int, set[int]]:
+    """Return the processes of every loop that has tasks in several of them."""
+    processes = {
+        loop: {assignment.lane_of[spec] for spec in members}
+        for loop, members in _loops_of(graph).items()
+    }
+    return {loop: found for loop, found in processes.items() if len(found) > 1}
+
+
+def _loops_of(graph: PhysicalGraph) -> dict[int, list[TaskSpec]]:
+    members: dict[int, list[TaskSpec]] = {}
+    for spec in graph.tasks:
+        if spec.group.loop is not None:
+            members.setdefault(spec.group.loop, []).append(spec)
+    return members
