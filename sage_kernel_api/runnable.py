@@ -152,8 +152,8 @@ class SourcePoll:
     """What a source had to give at one look.
 
     Attributes:
-        records: The next records, in order; may be empty. A list is given away: the kernel may
-            keep and change it.
+        records: The next records, in order; may be empty. Given away: a kernel may keep them, and
+            may call ``clear()`` if they have such a method, also while it reads them.
         status: ``more``: ask again at once; ``idle``: nothing now, ask again after *wait_s*;
             ``ended``: *records* were the last ones.
         wait_s: Seconds that an idle source asks to be left alone; at least 0.

@@ -10,8 +10,11 @@ import sys
 from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
+from typing import Any, cast
 
+from sage_kernel_api.core.arguments import check_name
 from sage_kernel_api.errors import ConfigurationError
+from sage_kernel_api.lifecycle import shorten_repr
 
 __all__ = ["CustomLogger"]
 
@@ -28,7 +31,7 @@ class CustomLogger:
         log_base_folder: Where files with relative paths go; made when needed.
 
     Raises:
-        ConfigurationError: A level is unknown; nothing was opened.
+        ConfigurationError: A level is unknown, or *outputs* are no pairs; nothing was opened.
 
     Example:
         >>> log = CustomLogger([], "pipeline")
@@ -42,7 +45,8 @@ class CustomLogger:
         name: str = "sage",
         log_base_folder: str | PathLike[str] | None = None,
     ) -> None:
-        levels = [_level(level) for _, level in outputs]
+        check_name(name, "a logger")
+        levels = [_level(level) for _, level in _pairs(outputs)]
         self.name = name
         # Not from logging.getLogger: that one would be shared by all who use the name.
         self._logger = logging.Logger(name, logging.DEBUG)
@@ -79,8 +83,18 @@ class CustomLogger:
             handler.close()
 
 
-def _level(level: str) -> int:
-    number = logging.getLevelNamesMapping().get(level.upper())
+def _pairs(outputs: Any) -> Sequence[tuple[str, str]]:
+    is_sequence = isinstance(outputs, Sequence) and not isinstance(outputs, (str, bytes))
+    if not is_sequence or not all(isinstance(one, tuple) and len(one) == 2 for one in outputs):
+        raise ConfigurationError(
+            'outputs= of a logger are pairs of a place and a level, as in [("console", "INFO")], '
+            f"not {shorten_repr(outputs)}."
+        )
+    return cast("Sequence[tuple[str, str]]", outputs)
+
+
+def _level(level: object) -> int:
+    number = logging.getLevelNamesMapping().get(str(level).upper())
     if number is None:
         raise ConfigurationError(
             f"Log level {level!r} is unknown; it is one of DEBUG, INFO, WARNING, ERROR."

@@ -83,7 +83,8 @@ def render(graph: DescribedGraph, form: GraphFormat = "text") -> str:
     Raises:
         ConfigurationError: *form* is unknown.
     """
-    if form not in _RENDERERS:
+    # Sought in a tuple, because an unhashable value cannot be sought in a dictionary.
+    if form not in tuple(_RENDERERS):
         raise ConfigurationError(
             f"Graph format {form!r} is unknown; it is one of {', '.join(_RENDERERS)}."
         )
@@ -131,13 +132,18 @@ def _mermaid(graph: DescribedGraph) -> str:
     ids = {step.name: f"s{index}" for index, step in enumerate(graph.steps)}
     lines = ["flowchart LR"]
     for step in graph.steps:
-        label = f"{step.name}<br/>{step.kind} x{step.parallelism}".replace('"', "#quot;")
+        label = f"{_mermaid_text(step.name)}<br/>{_mermaid_text(step.kind)} x{step.parallelism}"
         lines.append(f'    {ids[step.name]}["{label}"]')
     for edge in graph.edges:
         arrow = "-.->" if edge.is_feedback else "-->"
-        label = _edge_label(edge).replace('"', "#quot;")
+        label = _mermaid_text(_edge_label(edge))
         lines.append(f'    {ids[edge.upstream]} {arrow}|"{label}"| {ids[edge.downstream]}')
     return "\n".join(lines)
+
+
+def _mermaid_text(text: str) -> str:
+    # Labels are Markdown and HTML to Mermaid, and "#" begins an entity.
+    return text.translate(_MERMAID_ENTITIES)
 
 
 def _dot(graph: DescribedGraph) -> str:
@@ -174,6 +180,9 @@ def _quoted(text: str) -> str:
     return f'"{escaped}"'
 
 
+_MERMAID_ENTITIES = str.maketrans(
+    {'"': "#quot;", "<": "#lt;", ">": "#gt;", "&": "#amp;", "#": "#35;", "`": "#96;", "\n": " "}
+)
 _RENDERERS: dict[str, Callable[[DescribedGraph], str]] = {
     "text": _text,
     "mermaid": _mermaid,

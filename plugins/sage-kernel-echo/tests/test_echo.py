@@ -122,7 +122,7 @@ def test_a_failure_names_its_place_and_everything_is_closed(kernel: EchoKernel) 
 
     (job,) = kernel.job_manager.list_jobs()
     assert isinstance(caught.value.__cause__, ValueError)
-    assert isinstance(job["exception"], StepError)
+    assert isinstance(job.get("exception"), StepError)
     assert (job["state"], did) == (JobState.FAILED, ["closed"])
     assert kernel.job_manager.cancel_job(job["job_id"]) is False
     assert kernel.job_manager.wait_job(job["job_id"], 1) == job

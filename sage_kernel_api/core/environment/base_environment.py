@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Generic, Self, cast, get_args
 
 from typing_extensions import ParamSpec, TypeVar
 
+from sage_kernel_api.core.arguments import check_mapping, check_name, check_timeout
 from sage_kernel_api.core.environment.markers import CanPause
 from sage_kernel_api.core.environment.running import Running, check_runnable
 from sage_kernel_api.core.environment.source_steps import SourceSteps
@@ -22,7 +23,7 @@ from sage_kernel_api.core.policies import ErrorPolicy, NoneResult, Policies, Sou
 from sage_kernel_api.core.transformation import BaseTransformation
 from sage_kernel_api.errors import ConfigurationError, JobStateError, ServiceStateError
 from sage_kernel_api.kernel_facade import KernelFacade
-from sage_kernel_api.lifecycle import PipelineConfig, ServiceConfig
+from sage_kernel_api.lifecycle import PipelineConfig, ServiceConfig, service_workers
 from sage_kernel_api.logging import LogLevel
 from sage_kernel_api.values import JobId, JobStatus
 
@@ -60,6 +61,9 @@ class BaseEnvironment(SourceSteps, Generic[K_co]):
         env_base_dir: Where a program may keep files of this environment; not created.
         console_log_level: See `set_console_log_level`.
         logger: Its logger.
+
+    Raises:
+        ConfigurationError: *name* is no text, or *config* no mapping.
     """
 
     def __init__(
@@ -68,6 +72,8 @@ class BaseEnvironment(SourceSteps, Generic[K_co]):
         config: Mapping[str, Any] | None = None,
         kernel: KernelFacade | KernelSpec | str | None = None,
     ) -> None:
+        check_name(name, "an environment")
+        check_mapping(config, "config")
         self.name: str = name
         self.config: dict[str, Any] = dict(config or {})
         self.pipeline: list[BaseTransformation] = []
@@ -124,25 +130,44 @@ class BaseEnvironment(SourceSteps, Generic[K_co]):
 
         Raises:
             ServiceStateError: The name is taken; the earlier service stays.
+            ConfigurationError: The name is no text.
         """
-        if service_name in self.service_factories:
-            raise ServiceStateError(
-                f"A service named {service_name!r} is registered already; choose another name."
-            )
-        self.service_factories[service_name] = {
-            "name": service_name,
-            "factory": service_class,
-            "args": args,
-            "kwargs": kwargs,
-        }
+        self._add_service(
+            {
+                "name": service_name,
+                "factory": service_class,
+                "args": args,
+                "kwargs": kwargs,
+                "workers": service_workers(service_class),
+            }
+        )
 
-    def register_service_factory(self, service_name: str, factory: Callable[[], object]) -> None:
+    def register_service_factory(
+        self, service_name: str, factory: Callable[[], object], *, workers: int | None = None
+    ) -> None:
         """Give the job a service: what *factory* returns when the job starts.
+
+        Args:
+            service_name: What callers say.
+            factory: Makes the service.
+            workers: Calls that run at once, at least 1; None for what the class says, else 1.
 
         Raises:
             ServiceStateError: The name is taken; the earlier service stays.
+            ConfigurationError: *workers* is no whole number from 1, or the name no text; nothing
+                was registered.
         """
-        self.register_service(service_name, factory)
+        workers = service_workers(factory, workers)
+        self._add_service({"name": service_name, "factory": factory, "workers": workers})
+
+    def _add_service(self, service: ServiceConfig) -> None:
+        name = service["name"]
+        check_name(name, "a service")
+        if name in self.service_factories:
+            raise ServiceStateError(
+                f"A service named {name!r} is registered already; choose another name."
+            )
+        self.service_factories[name] = service
 
     def set_console_log_level(self, level: str) -> None:
         """Set the least level of what is logged to the console.
@@ -259,8 +284,9 @@ class BaseEnvironment(SourceSteps, Generic[K_co]):
             JobFailedError: The job failed; ``__cause__`` is the user's exception.
             JobCancelledError: It was cancelled.
             WaitTimeoutError: It had not ended after *timeout_s* seconds; it goes on.
+            ConfigurationError: *timeout_s* is no number of seconds from 0.
         """
-        return self._require_running().wait(timeout_s)
+        return self._require_running().wait(check_timeout(timeout_s, "timeout_s"))
 
     def status(self) -> JobStatus:
         """Return a look at the last submitted job.

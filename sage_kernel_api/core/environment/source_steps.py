@@ -31,6 +31,7 @@ from sage_kernel_api.core.transformation import (
     StepOptions,
 )
 from sage_kernel_api.errors import PipelineError
+from sage_kernel_api.lifecycle import shorten_repr
 from sage_kernel_api.values import Payload, StopSignal
 
 if TYPE_CHECKING:
@@ -72,12 +73,8 @@ class SourceSteps:
             >>> env.from_collection(range(3)).execute_and_collect()
             [0, 1, 2]
         """
-        if not isinstance(collection, Iterable):
-            raise PipelineError(
-                f"from_collection takes something to iterate over, not {collection!r}."
-            )
         options = StepOptions(name, uid, parallelism)
-        return self._begin(CollectionOperator, iter, (collection,), {}, options)
+        return self._begin_collection(collection, "from_collection", options)
 
     @overload
     def from_batch(
@@ -133,7 +130,7 @@ class SourceSteps:
             kwargs: The same, by name; and ``name``, ``uid``, ``parallelism`` of the step.
 
         Raises:
-            PipelineError: *source* is neither.
+            PipelineError: *source* is neither; or it is data, and there are constructor arguments.
 
         Example:
             >>> from sage_kernel_api import LocalEnvironment, RangeBatchIteratorFunction
@@ -144,7 +141,13 @@ class SourceSteps:
         if callable(source) and not isinstance(source, Iterable):
             options = take_options(kwargs)
             return self._begin(_source_operator(source), source, args, kwargs, options)
-        return self.from_collection(source, *args, **kwargs)
+        options = take_options(kwargs)
+        if args or kwargs:
+            raise PipelineError(
+                "from_batch takes constructor arguments for a class of BatchFunction only, not for "
+                f"the data {shorten_repr(source, 60)}."
+            )
+        return self._begin_collection(source, "from_batch", options)
 
     @overload
     def from_source(
@@ -262,7 +265,14 @@ class SourceSteps:
     def from_text_file(
         self, path: str | PathLike[str], *, encoding: str = "utf-8", name: str | None = None
     ) -> DataStream[str]:
-        """Begin with the lines of a text file, without their line ends."""
+        """Begin with the lines of a text file, without their line ends.
+
+        Raises:
+            PipelineError: *path* is no path.
+        """
+        # A number would be taken for an open descriptor, and closed: standard output, say.
+        if not isinstance(path, (str, PathLike)):
+            raise PipelineError(f"from_text_file takes a path, not {shorten_repr(path)}.")
         options = StepOptions(name, parallelism=1)
         return self._begin(BatchOperator, FileSource, (path, encoding), {}, options)
 
@@ -287,6 +297,15 @@ class SourceSteps:
         environment = cast("BaseEnvironment[Any]", self)
         step = FutureTransformation(environment, name)
         return FutureStream(environment, (Outlet(environment.add_transformation(step)),))
+
+    def _begin_collection(
+        self, collection: Iterable[T], method: str, options: StepOptions
+    ) -> DataStream[T]:
+        if not isinstance(collection, Iterable):
+            raise PipelineError(
+                f"{method} takes something to iterate over, not {shorten_repr(collection)}."
+            )
+        return self._begin(CollectionOperator, iter, (collection,), {}, options)
 
     def _begin(
         self,

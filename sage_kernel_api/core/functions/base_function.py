@@ -12,6 +12,7 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from sage_kernel_api.context import ExecutionContext, RuntimeContext
+from sage_kernel_api.core.functions.keyed_state import declared_states, forget_bound_states
 from sage_kernel_api.core.functions.service_calls import (
     ServiceCaller,
     ServiceHandle,
@@ -42,7 +43,7 @@ class ContextUser:
 
     def set_context(self, context: RuntimeContext) -> None:
         """Give the function its surroundings. Called before ``open``."""
-        self._context = context
+        self._take_context(context)
 
     @property
     def ctx(self) -> ExecutionContext:
@@ -60,7 +61,7 @@ class ContextUser:
 
     @ctx.setter
     def ctx(self, context: RuntimeContext | None) -> None:
-        self._context = context
+        self._take_context(context)
 
     @property
     def context(self) -> ExecutionContext:
@@ -69,7 +70,7 @@ class ContextUser:
 
     @context.setter
     def context(self, context: RuntimeContext | None) -> None:
-        self._context = context
+        self._take_context(context)
 
     @property
     def name(self) -> str:
@@ -121,6 +122,10 @@ class ContextUser:
     def _require_context(self) -> RuntimeContext:
         return self.ctx
 
+    def _take_context(self, context: RuntimeContext | None) -> None:
+        forget_bound_states(self)
+        self._context = context
+
 
 class BaseFunction(ContextUser):
     """A user's function: one instance per parallel instance of its step.
@@ -153,10 +158,10 @@ class BaseFunction(ContextUser):
         """Return the attributes that make up the state.
 
         All instance attributes but the context, or those in ``__state_include__``; without those
-        in ``__state_exclude__``.
+        in ``__state_exclude__``. Keyed state is not part of it: the kernel has it already.
         """
         chosen = self.__state_include__ or tuple(vars(self))
-        left_out = {*self.__state_exclude__, "_context"}
+        left_out = {*self.__state_exclude__, "_context", *declared_states(type(self))}
         return {key: vars(self)[key] for key in chosen if key in vars(self) and key not in left_out}
 
     def restore_state(self, state: Mapping[str, Payload]) -> None:

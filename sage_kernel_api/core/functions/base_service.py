@@ -5,7 +5,7 @@ Layer: core.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from sage_kernel_api.core.functions.base_function import ContextUser
 
@@ -16,7 +16,12 @@ class BaseService(ContextUser):
     """A named object that functions and other services call. Any class will do; this one helps.
 
     Life: ``__init__``, ``set_context``, ``setup``, ``start``, calls, ``stop``, ``cleanup``.
-    Public methods (no leading underscore) can be called from any task, several at once.
+    Public methods (no leading underscore) can be called from any task. Calls run one after
+    another on a thread of the service, or ``workers`` at once on as many threads; the methods
+    of the life cycle never run beside a call.
+
+    Attributes:
+        workers: Calls that run at once; set it in the class.
 
     Example:
         >>> class Cache(BaseService):
@@ -25,6 +30,8 @@ class BaseService(ContextUser):
         ...     def get(self, key: str) -> int | None:
         ...         return self.values.get(key)
     """
+
+    workers: ClassVar[int] = 1
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Take anything: subclasses may pass on what they like."""

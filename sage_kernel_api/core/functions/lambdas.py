@@ -19,6 +19,7 @@ from sage_kernel_api.core.functions.element_functions import (
 )
 from sage_kernel_api.core.functions.source_functions import SourceFunction
 from sage_kernel_api.errors import InterfaceError
+from sage_kernel_api.lifecycle import shorten_repr
 
 __all__ = ["LambdaType", "detect_lambda_type", "wrap_lambda"]
 
@@ -42,13 +43,19 @@ def detect_lambda_type(function: Callable[..., Any]) -> LambdaType:
         (list) or ``sink`` (None); otherwise ``map``.
 
     Raises:
-        InterfaceError: It needs more than one argument.
+        InterfaceError: It needs more than one argument, or has no signature.
 
     Example:
         >>> detect_lambda_type(lambda: 1), detect_lambda_type(lambda x: x)
         ('source', 'map')
     """
-    signature = inspect.signature(function)
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError) as error:
+        raise InterfaceError(
+            f"{shorten_repr(function)} has no signature to guess from; say what it is for: "
+            'wrap_lambda(function, "map").'
+        ) from error
     needed = [each for each in signature.parameters.values() if each.default is each.empty]
     if len(needed) > 1:
         raise InterfaceError(f"{function!r} needs {len(needed)} arguments; a step gives it one.")
@@ -74,14 +81,16 @@ def wrap_lambda(
         func_type: What it is for; None to guess with `detect_lambda_type`.
 
     Raises:
-        InterfaceError: *func_type* is unknown, or the guess fails.
+        InterfaceError: *function* cannot be called, *func_type* is unknown, or the guess fails.
 
     Example:
         >>> wrap_lambda(lambda x: x + 1, "map")().execute(1)
         2
     """
+    if not callable(function):
+        raise InterfaceError(f"{shorten_repr(function)} cannot be called; give a function.")
     kind = detect_lambda_type(function) if func_type is None else func_type
-    if kind not in _BASES:
+    if kind not in tuple(_BASES):
         raise InterfaceError(f"func_type={kind!r} is unknown; it is one of {', '.join(_BASES)}.")
     name = f"Lambda{kind.capitalize()}Function"
     members = {"execute": staticmethod(function), "__doc__": f"A {kind} made from {function!r}."}

@@ -10,7 +10,9 @@ from concurrent.futures import Future
 from typing import Any, Generic, TypeVar
 
 from sage_kernel_api.context import RuntimeContext, ServiceClient
+from sage_kernel_api.core.arguments import check_timeout
 from sage_kernel_api.errors import ServiceCallError
+from sage_kernel_api.lifecycle import shorten_repr
 from sage_kernel_api.values import Payload
 
 __all__ = ["ServiceCaller", "ServiceHandle"]
@@ -71,10 +73,14 @@ class ServiceCaller(Generic[R]):
         Raises:
             ServiceCallError: No public method of that service is named; nothing was called.
             ServiceError: As `ServiceClient.call` says.
+            ConfigurationError: *timeout* is no number of seconds from 0; nothing was called.
         """
         client = self._context().services
+        timeout = check_timeout(timeout, "timeout")
         if method is None:
             method, args = _method_first(client, service_name, args)
+        if not isinstance(method, str):
+            raise ServiceCallError(f"method= is text, not {shorten_repr(method)}. {_FORMS}")
         return self._end(client.call(service_name, method, args, kwargs, timeout_s=timeout))
 
 
@@ -98,7 +104,7 @@ class ServiceHandle(Generic[R]):
         self._client = client
         self._service_name = service_name
         self._end = end
-        self._timeout_s = timeout_s
+        self._timeout_s = check_timeout(timeout_s, "timeout_s")
 
     def __getattr__(self, method: str) -> Callable[..., R]:
         if method.startswith("_"):

@@ -8,11 +8,11 @@ from __future__ import annotations
 import threading
 from typing import Generic, TypeVar
 
+from sage_kernel_api.core.arguments import check_count
 from sage_kernel_api.core.functions import SinkFunction
 from sage_kernel_api.core.operators import SinkOperator
 from sage_kernel_api.core.streams.stream_base import StreamBase
 from sage_kernel_api.core.transformation import StepOptions
-from sage_kernel_api.errors import PipelineError
 from sage_kernel_api.values import Payload
 
 __all__ = ["CollectingSteps"]
@@ -58,11 +58,10 @@ class CollectingSteps(StreamBase[T_co], Generic[T_co]):
             The first *count* records; fewer if the job ended before.
 
         Raises:
-            PipelineError: *count* is negative, or the pipeline cannot run.
+            PipelineError: *count* is no whole number from 0, or the pipeline cannot run.
             JobFailedError: The job failed before.
         """
-        if count < 0:
-            raise PipelineError(f"take() needs a count of at least 0, not {count}.")
+        check_count(count, "take()")
         if count == 0:
             return []
         bucket = _Bucket(count)

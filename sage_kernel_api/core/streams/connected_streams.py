@@ -135,8 +135,11 @@ class ConnectedStreams(Generic[*Ts]):
         Raises:
             PipelineError: There are fewer or more selectors than inputs.
         """
-        is_one = callable(selector)
-        selectors = [selector] * len(self._streams) if is_one else list(selector)
+        selectors: list[Any] = (
+            [selector] * len(self._streams)
+            if callable(selector) or not isinstance(selector, Sequence)
+            else list(selector)
+        )
         if len(selectors) != len(self._streams):
             raise PipelineError(
                 f"keyby got {len(selectors)} selectors for {len(self._streams)} connected streams; "
@@ -149,6 +152,19 @@ class ConnectedStreams(Generic[*Ts]):
         return KeyedConnectedStreams(self._environment, keyed)
 
     key_by = keyby
+
+    if not TYPE_CHECKING:
+        # Type checkers know no such method here; others are told what is missing.
+        def join(self, *args: Any, **kwargs: Any) -> Any:
+            """Refuse: a join needs keys.
+
+            Raises:
+                PipelineError: Always.
+            """
+            raise PipelineError(
+                f"join needs two streams with keys, not {len(self._streams)} connected ones of "
+                "which some have none. Write left.keyby(key).connect(right.keyby(key)).join(...)."
+            )
 
     @overload
     def comap(

@@ -6,7 +6,7 @@ Layer: core.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Generic, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, get_args, overload
 
 from typing_extensions import ParamSpec
 
@@ -21,6 +21,7 @@ from sage_kernel_api.core.streams.mapping_steps import MappingSteps
 from sage_kernel_api.core.streams.stream_base import step_options, take_options
 from sage_kernel_api.core.transformation import Edge, Outlet
 from sage_kernel_api.errors import PipelineError
+from sage_kernel_api.lifecycle import Placement, shorten_repr
 from sage_kernel_api.values import DEAD_LETTER_OUTPUT, DeadLetter, PartitionStrategy
 
 __all__ = ["DataStream", "FutureStream", "KeyedStream"]
@@ -93,8 +94,25 @@ class DataStream(
         self._check_same_environment(other)
         return ConnectedStreams(self._environment, (self, other))
 
+    if not TYPE_CHECKING:
+        # Type checkers know no such method here; others are told what is missing.
+        def reduce(self, *args: Any, **kwargs: Any) -> Any:
+            """Refuse: a reduce needs keys.
+
+            Raises:
+                PipelineError: Always.
+            """
+            raise PipelineError(
+                "reduce needs a stream with keys. Write stream.keyby(key).reduce(function)."
+            )
+
     def get_side_output(self, tag: OutputTag[U]) -> DataStream[U]:
-        """Return what the step before emits to the side output *tag*."""
+        """Return what the step before emits to the side output *tag*.
+
+        Raises:
+            PipelineError: *tag* is no `OutputTag` with a name of text.
+        """
+        _check_tag(tag)
         outlets = tuple(Outlet(outlet.transformation, tag.name) for outlet in self._outlets)
         return DataStream(self._environment, outlets)
 
@@ -110,19 +128,64 @@ class DataStream(
         """Give every record to every instance of the next step."""
         return self._partitioned("broadcast")
 
+    def partition_custom(self, partitioner: Callable[[T_co, int], int]) -> DataStream[T_co]:
+        """Let a function choose which instance of the next step gets a record.
+
+        Args:
+            partitioner: Takes a record and the number *n* of instances, returns one of
+                ``range(n)``. Anything else, and what it raises, is a failure of the step before.
+
+        Example:
+            >>> from sage_kernel_api import LocalEnvironment
+            >>> env = LocalEnvironment(kernel="mock")
+            >>> words = env.from_collection(["a", "bb", "ccc"])
+            >>> by_length = words.partition_custom(lambda word, n: len(word) % n)
+            >>> sorted(by_length.map(str.upper, parallelism=2).execute_and_collect())
+            ['A', 'BB', 'CCC']
+        """
+        outlets = (
+            Outlet(outlet.transformation, outlet.output, "custom", partitioner)
+            for outlet in self._outlets
+        )
+        return DataStream(self._environment, tuple(outlets))
+
     def fill_future(self: DataStream[T], future_stream: FutureStream[T]) -> None:
         """Close a loop: the records of this stream flow into *future_stream*.
 
         Raises:
-            PipelineError: It is filled already, or belongs to another environment.
+            PipelineError: It is filled already, belongs to another environment, or was not made by
+                ``from_future``.
         """
         self._check_same_environment(future_stream)
+        if not isinstance(future_stream, FutureStream):
+            raise PipelineError(
+                "fill_future takes a stream made by from_future(), not the one after "
+                f"{future_stream.transformation.basename!r}."
+            )
         future_stream._fill(self._outlets)
 
     def set_parallelism(self, parallelism: int) -> Self:
         """Set the number of instances of the step before; returns the same stream."""
         for outlet in self._outlets:
             outlet.transformation.parallelism = parallelism
+        return self
+
+    def set_placement(self, placement: Placement) -> Self:
+        """Choose where the step before runs; returns the same stream.
+
+        Args:
+            placement: ``process`` for lanes in other processes, so that its Python code uses a
+                core of its own; ``kernel`` to keep it in the kernel's process.
+
+        Raises:
+            PipelineError: There is no such placement.
+        """
+        if placement not in get_args(Placement):
+            raise PipelineError(
+                f"set_placement({placement!r}): it is one of {', '.join(get_args(Placement))}."
+            )
+        for outlet in self._outlets:
+            outlet.transformation.placement = placement
         return self
 
     def set_policies(
@@ -141,6 +204,8 @@ class DataStream(
         return DataStream(self._environment, tuple(outlets))
 
     def _check_same_environment(self, other: DataStream[Any]) -> None:
+        if not isinstance(other, DataStream):
+            raise PipelineError(f"A stream is needed here, not {shorten_repr(other)}.")
         if other.environment is not self._environment:
             raise PipelineError(
                 f"The stream after {other.transformation.basename!r} belongs to the environment "
@@ -262,3 +327,11 @@ class FutureStream(DataStream[T], Generic[T]):
                 "union() and fill it once."
             )
         step.edges = [Edge(outlet, is_feedback=True) for outlet in outlets]
+
+
+def _check_tag(tag: object) -> None:
+    if not isinstance(tag, OutputTag) or not isinstance(tag.name, str):
+        raise PipelineError(
+            f'get_side_output takes an OutputTag, as in OutputTag[int]("late"), not '
+            f"{shorten_repr(tag)}."
+        )
