@@ -68,8 +68,7 @@ def _hand(size: int) -> Sample:
 
 async def _work_off(values: Iterator[int], found: list[int]) -> None:
     async def work() -> None:
-        for value in values:
-            found.append(await _ask(value))
+        found.extend([await _ask(value) for value in values])
 
     await asyncio.gather(*(work() for _ in range(_CAPACITY)))
 

@@ -28,7 +28,7 @@ def cases(kernel: str) -> Sequence[Case]:
     """Return a service call, a state save and a send."""
     return (
         _case("service-call", kernel, _service_concrete, _service_facade, 4_000),
-        _case("state-save", kernel, _state_concrete, _state_facade, 40_000),
+        _case("state-save", kernel, _state_concrete, _state_facade, 200_000),
         _case("send", kernel, _send_concrete, _send_facade, 40_000),
     )
 

@@ -1,4 +1,6 @@
-"""`latency`: 10,000 records a second over two hops between threads, as a distribution.
+"""`latency`: 10,000 records a second over two hops, as a distribution.
+
+The hops are between threads of one process, or to a process lane and back.
 
 A record carries the moment at which the source let it go. The pacing is part of the source
 and is the same on both sides; how far the source itself fell behind its plan is shown too,
@@ -17,6 +19,7 @@ from benchmarks import sage
 from benchmarks.ratios import percentiles
 from benchmarks.values import HAND, SAGE, Aim, Case, LocalSide, Sample
 from sage_kernel_api import SourceFunction, StopSignal
+from sage_kernel_api.lifecycle import Placement
 
 __all__ = ["cases"]
 
@@ -26,23 +29,27 @@ _AIMS = (
     Aim(against=None, detail="p50_ms", at_most=0.3),
     Aim(against=None, detail="p99_ms", at_most=3.0),
 )
+_PROCESS_AIMS = (Aim(against=None, detail="p99_ms", at_most=5.0),)
 
 
 def cases(kernel: str) -> Sequence[Case]:
-    """Return the form with thread hops."""
-    sides = (LocalSide(HAND, _hand), LocalSide(SAGE, partial(_sage, kernel)))
-    return (
-        Case(
-            "latency",
-            "threads",
-            sides,
-            50_000,
-            1_000,
-            measure="time",
-            repetitions=3,
-            aims=_AIMS,
-            scales=False,
-        ),
+    """Return the forms with thread hops and with process hops."""
+    threads = (LocalSide(HAND, _hand), LocalSide(SAGE, partial(_sage, kernel, "kernel")))
+    processes = (LocalSide(HAND, _hand), LocalSide(SAGE, partial(_sage, kernel, "process")))
+    return (_case("threads", threads, _AIMS), _case("processes", processes, _PROCESS_AIMS))
+
+
+def _case(name: str, sides: tuple[LocalSide, ...], aims: tuple[Aim, ...]) -> Case:
+    return Case(
+        "latency",
+        name,
+        sides,
+        50_000,
+        1_000,
+        measure="time",
+        repetitions=3,
+        aims=aims,
+        scales=False,
     )
 
 
@@ -122,11 +129,11 @@ def _hand(size: int) -> Sample:
     return _sample(source, sink)
 
 
-def _sage(kernel: str, size: int) -> Sample:
+def _sage(kernel: str, placement: Placement, size: int) -> Sample:
     source, sink = _Paced(size), _Stopwatch()
     with sage.environment(kernel) as environment:
         stream = environment.from_source(_PacedSource, source)
         # Two instances between one and one: no two of the three steps can share a thread.
-        stream.map(_pass_on, parallelism=2).sink(sink.take)
+        stream.map(_pass_on, parallelism=2).set_placement(placement).sink(sink.take)
         sage.timed_submit(environment)
     return _sample(source, sink)
