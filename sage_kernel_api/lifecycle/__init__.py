@@ -17,6 +17,7 @@ from sage_kernel_api.lifecycle.refusals import NoServices, NoState
 from sage_kernel_api.lifecycle.service_manager import ServiceManager
 from sage_kernel_api.lifecycle.service_workers import service_workers
 from sage_kernel_api.lifecycle.step_failure import (
+    NO_RECORD,
     blame_record,
     blamed_record,
     shorten_repr,
@@ -40,6 +41,7 @@ __all__ = [
     "TaskManager",
     "TaskStatus",
     "TransformationConfig",
+    "NO_RECORD",
     "blame_record",
     "blamed_record",
     "check_needs",

@@ -104,7 +104,7 @@ class Assembly:
             counters = self.steps[step.id]
             return Operator(step, runnable, context, counters, sees_keys=sees_keys)
         except BaseException as error:
-            raise step_error(step, error, doing="the constructor") from error
+            raise step_error(step, error, doing="making the function") from error
 
     def wire(
         self,
