@@ -6,21 +6,29 @@ The top of this package: binds jobs, services, queues and loggers into one face.
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Final
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
 
 from sage_kernel_api.context import ContextConfig
 from sage_kernel_api.errors import KernelClosedError
-from sage_kernel_api.kernel_facade import KernelFacade, SupportsQueues, SupportsTasks
+from sage_kernel_api.kernel_facade import (
+    KernelFacade,
+    SupportsExplain,
+    SupportsQueues,
+    SupportsTasks,
+)
+from sage_kernel_api.lifecycle import PipelineConfig, check_needs, check_pipeline_config
 from sage_kernel_api.plugins import (
     notify_job_status,
     notify_kernel_started,
     notify_kernel_stopped,
 )
-from sage_kernel_api.values import API_VERSION, Capability
+from sage_kernel_api.values import API_VERSION, Capability, JobId, PhysicalDescription
 from sage_kernel_default.channels import LocalQueueManager
 from sage_kernel_default.detached import DetachedContext, DetachedServiceContext, make_detached
 from sage_kernel_default.jobs import LocalJobManager, LocalTaskManager
 from sage_kernel_default.jobs.builder import JobBuilder
+from sage_kernel_default.jobs.explained import describe_layout
 from sage_kernel_default.lanes import MonotonicClock
 from sage_kernel_default.loggers import StandardLoggerFactory
 from sage_kernel_default.options import DefaultOptions
@@ -47,6 +55,7 @@ CAPABILITIES: Final = frozenset(
         Capability.ERROR_POLICIES,
         Capability.ASYNC_MAP,
         Capability.TASKS,
+        Capability.EXPLAIN,
         Capability.QUEUES,
         Capability.PROCESS_LANES,
     }
@@ -78,14 +87,14 @@ class DefaultKernelFacade:
         self._registry = self._make_registry("", None)
         self.service_manager = LocalServiceManager(self._registry, self._begin)
         self.queue_manager = LocalQueueManager(self._check_open)
-        builder = JobBuilder(
+        self._builder = JobBuilder(
             options,
             self._clock,
             self.logger_factory,
             lambda name: self._make_registry(name, self._registry),
             lambda status: notify_job_status("default", status),
         )
-        self.job_manager = LocalJobManager(builder, CAPABILITIES, self._begin)
+        self.job_manager = LocalJobManager(self._builder, CAPABILITIES, self._begin)
         self.task_manager = LocalTaskManager(self.job_manager)
 
     def create_execution_context(self, config: ContextConfig) -> DetachedContext:
@@ -102,6 +111,15 @@ class DefaultKernelFacade:
     def create_runtime_context(self, config: ContextConfig) -> DetachedContext:
         """Return surroundings for one function or service outside of any job."""
         return self.create_execution_context(config)
+
+    def explain_job(
+        self, pipeline_config: PipelineConfig | Mapping[str, Any]
+    ) -> PhysicalDescription:
+        """Tell how a pipeline would run; nothing starts."""
+        self._check_open()
+        config = check_pipeline_config(pipeline_config)
+        check_needs(config, self.name, self.capabilities)
+        return describe_layout(self.name, *self._builder.lay_out(JobId(config["name"]), config))
 
     def shutdown(self) -> None:
         """Cancel all jobs, stop all services, let go of everything."""
@@ -154,3 +172,4 @@ if TYPE_CHECKING:
     _kernel: type[KernelFacade] = DefaultKernelFacade
     _tasks: type[SupportsTasks] = DefaultKernelFacade
     _queues: type[SupportsQueues] = DefaultKernelFacade
+    _explain: type[SupportsExplain] = DefaultKernelFacade

@@ -57,15 +57,20 @@ class JobBuilder:
     make_services: Callable[[str], ServiceRegistry]
     on_state: Callable[[JobStatus], None]
 
+    def lay_out(self, job_id: JobId, config: PipelineConfig) -> tuple[PhysicalGraph, Assignment]:
+        """Plan the tasks of a checked pipeline and their lanes; nothing is made."""
+        plan = LogicalPlan.from_config(config, spread=self.options.lanes == "process")
+        graph = PhysicalGraph.from_plan(plan, job_id)
+        return graph, assign(graph, self._processes)
+
     def build(self, job_id: JobId, config: PipelineConfig, offered: list[ServiceConfig]) -> Job:
         """Lay out a checked pipeline; no user code runs.
 
         Raises:
             PipelineError: Something that belongs in another process cannot travel.
         """
-        plan = LogicalPlan.from_config(config, spread=self.options.lanes == "process")
-        graph = PhysicalGraph.from_plan(plan, job_id)
-        assignment = assign(graph, self._processes)
+        graph, assignment = self.lay_out(job_id, config)
+        plan = graph.plan
         services = self.make_services(config["name"])
         for service in (*offered, *config["services"]):
             services.register(service["name"], ServiceRecipe.of(service))

@@ -1,6 +1,6 @@
 """Lanes: what runs the tasks of a job, on threads of this process and in processes of their own."""
 
-from sage_kernel_default.lanes.assignment import KERNEL, Assignment, assign
+from sage_kernel_default.lanes.assignment import KERNEL, Assignment, assign, lane_name
 from sage_kernel_default.lanes.counters import LocalTask, RemoteTask, TaskView
 from sage_kernel_default.lanes.fleet import Fleet
 from sage_kernel_default.lanes.lane import Lane
@@ -23,6 +23,7 @@ __all__ = [
     "ThreadBell",
     "ThreadLane",
     "assign",
+    "lane_name",
     "lay_out",
     "pack_layout",
     "spread_loops",

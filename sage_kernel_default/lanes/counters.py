@@ -13,6 +13,7 @@ from typing import Literal, Protocol, TypeAlias
 from sage_kernel_default.engine import Task, TaskTimes
 from sage_kernel_default.engine.tally import EdgeCounters, Place, StepCounters, total
 from sage_kernel_default.graph import TaskSpec
+from sage_kernel_default.lanes.assignment import KERNEL, lane_name
 from sage_kernel_default.plan import Edge
 
 __all__ = ["LocalTask", "RemoteTask", "TaskReport", "TaskState", "TaskView", "report_of"]
@@ -62,7 +63,7 @@ class TaskReport:
 class LocalTask:
     """A task of this process."""
 
-    lane = "thread"
+    lane = lane_name(KERNEL)
 
     def __init__(self, task: Task, edges: Sequence[Edge]) -> None:
         self.spec = task.assembly.spec
@@ -80,7 +81,7 @@ class RemoteTask:
 
     def __init__(self, spec: TaskSpec, lane: int) -> None:
         self.spec = spec
-        self.lane = f"process {lane}"
+        self.lane = lane_name(lane)
         self.report = TaskReport()
 
 
