@@ -29,7 +29,7 @@ from sage_kernel_default.detached import DetachedContext, DetachedServiceContext
 from sage_kernel_default.jobs import LocalJobManager, LocalTaskManager
 from sage_kernel_default.jobs.builder import JobBuilder
 from sage_kernel_default.jobs.explained import describe_layout
-from sage_kernel_default.lanes import MonotonicClock
+from sage_kernel_default.lanes import ThreadDriver
 from sage_kernel_default.loggers import StandardLoggerFactory
 from sage_kernel_default.options import DefaultOptions
 from sage_kernel_default.services import LocalServiceManager, RegistryClient, ServiceRegistry
@@ -82,14 +82,14 @@ class DefaultKernelFacade:
         self._is_closed = False
         self._is_announced = False
         self._closing = threading.Lock()
-        self._clock = MonotonicClock()
+        self._driver = ThreadDriver()
         self.logger_factory = StandardLoggerFactory()
         self._registry = self._make_registry("", None)
         self.service_manager = LocalServiceManager(self._registry, self._begin)
         self.queue_manager = LocalQueueManager(self._check_open)
         self._builder = JobBuilder(
             options,
-            self._clock,
+            self._driver,
             self.logger_factory,
             lambda name: self._make_registry(name, self._registry),
             lambda status: notify_job_status("default", status),
@@ -136,7 +136,7 @@ class DefaultKernelFacade:
 
     def _make_registry(self, env_name: str, fallback: ServiceRegistry | None) -> ServiceRegistry:
         return ServiceRegistry(
-            self._clock,
+            self._driver.clock,
             self.options.service_timeout,
             lambda name, registry, host: DetachedServiceContext(
                 name,

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from sage_kernel_api.context import ServiceClient
 from sage_kernel_api.lifecycle import PipelineConfig, ServiceConfig
 from sage_kernel_api.values import JobId, JobStatus
-from sage_kernel_default.engine import Clock, Surroundings
+from sage_kernel_default.engine import Surroundings
 from sage_kernel_default.graph import PhysicalGraph, TaskSpec
 from sage_kernel_default.jobs.job import Job, JobParts
 from sage_kernel_default.lanes import (
     KERNEL,
     Assignment,
+    Driver,
     Fleet,
     LocalTask,
     LoopReporter,
@@ -45,14 +46,14 @@ class JobBuilder:
 
     Attributes:
         options: Of the kernel.
-        clock: Of the kernel.
+        driver: Of the kernel.
         loggers: Of the kernel.
         make_services: Makes the empty service registry of a job with that name.
         on_state: Told of every change of a job's state.
     """
 
     options: DefaultOptions
-    clock: Clock
+    driver: Driver
     loggers: StandardLoggerFactory
     make_services: Callable[[str], ServiceRegistry]
     on_state: Callable[[JobStatus], None]
@@ -75,7 +76,7 @@ class JobBuilder:
         for service in (*offered, *config["services"]):
             services.register(service["name"], ServiceRecipe.of(service))
         client = RegistryClient(services)
-        job = Job(job_id, config["name"], self.options.stop_timeout, self.on_state, self.clock)
+        job = Job(job_id, config["name"], self.options.stop_timeout, self.on_state, self.driver)
         remote = {
             spec: RemoteTask(spec, lane)
             for spec, lane in assignment.lane_of.items()
@@ -83,14 +84,17 @@ class JobBuilder:
         }
         fleet = self._fleet(plan, job, assignment, remote, client) if remote else None
         site = self._site(graph, assignment, job, client, fleet)
-        local = {task.assembly.spec: LocalTask(task, plan.edges) for task in site.tasks}
+        local = {
+            task.assembly.spec: LocalTask(task, plan.edges, self.driver.lane_name)
+            for task in site.tasks
+        }
         tasks: list[TaskView] = [remote.get(spec) or local[spec] for spec in graph.tasks]
-        threads = list(site.threads.values())
+        lanes = list(site.lanes.values())
         if fleet is None:
-            job.prepare(JobParts(graph, tasks, [*threads], services))
+            job.prepare(JobParts(graph, tasks, [*lanes], services))
         else:
             fleet.connect(site, spread_loops(graph, assignment))
-            job.prepare(JobParts(graph, tasks, [fleet, *threads], services, fleet))
+            job.prepare(JobParts(graph, tasks, [fleet, *lanes], services, fleet))
         return job
 
     @property
@@ -146,8 +150,8 @@ class JobBuilder:
             graph,
             assignment,
             KERNEL,
+            driver=self.driver,
             supervisor=job,
-            clock=self.clock,
             pacing=self._pacing,
             surroundings=surroundings,
             ended=job.lane_ended,

@@ -2,26 +2,29 @@
 
 from sage_kernel_default.lanes.assignment import KERNEL, Assignment, assign, lane_name
 from sage_kernel_default.lanes.counters import LocalTask, RemoteTask, TaskView
+from sage_kernel_default.lanes.driver import Driver, Flow, Pacing, TaskLane, Until
 from sage_kernel_default.lanes.fleet import Fleet
 from sage_kernel_default.lanes.lane import Lane
 from sage_kernel_default.lanes.layout import pack_layout
-from sage_kernel_default.lanes.site import LoopReporter, Pacing, Site, lay_out, spread_loops
-from sage_kernel_default.lanes.threads import MonotonicClock, ThreadBell, ThreadLane
+from sage_kernel_default.lanes.site import LoopReporter, Site, lay_out, spread_loops
+from sage_kernel_default.lanes.threads import ThreadDriver
 
 __all__ = [
     "KERNEL",
     "Assignment",
+    "Driver",
     "Fleet",
+    "Flow",
     "Lane",
     "LocalTask",
     "LoopReporter",
-    "MonotonicClock",
     "Pacing",
     "RemoteTask",
     "Site",
+    "TaskLane",
     "TaskView",
-    "ThreadBell",
-    "ThreadLane",
+    "ThreadDriver",
+    "Until",
     "assign",
     "lane_name",
     "lay_out",
