@@ -10,14 +10,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from sage_kernel_api.context import ContextConfig
-from sage_kernel_api.errors import KernelClosedError
+from sage_kernel_api.errors import ConfigurationError, KernelClosedError
 from sage_kernel_api.kernel_facade import (
     KernelFacade,
     SupportsExplain,
     SupportsQueues,
     SupportsTasks,
 )
-from sage_kernel_api.lifecycle import PipelineConfig, check_needs, check_pipeline_config
+from sage_kernel_api.lifecycle import PipelineConfig
 from sage_kernel_api.plugins import (
     notify_job_status,
     notify_kernel_started,
@@ -29,10 +29,16 @@ from sage_kernel_default.detached import DetachedContext, DetachedServiceContext
 from sage_kernel_default.jobs import LocalJobManager, LocalTaskManager
 from sage_kernel_default.jobs.builder import JobBuilder
 from sage_kernel_default.jobs.explained import describe_layout
-from sage_kernel_default.lanes import ThreadDriver
+from sage_kernel_default.lanes import Driver, SimulatedDriver, ThreadDriver
 from sage_kernel_default.loggers import StandardLoggerFactory
 from sage_kernel_default.options import DefaultOptions
-from sage_kernel_default.services import LocalServiceManager, RegistryClient, ServiceRegistry
+from sage_kernel_default.services import (
+    InlineHost,
+    LocalServiceManager,
+    RegistryClient,
+    ServiceRecipe,
+    ServiceRegistry,
+)
 
 __all__ = ["CAPABILITIES", "DefaultKernelFacade"]
 
@@ -63,8 +69,20 @@ CAPABILITIES: Final = frozenset(
 """What works, and is tested; nothing else is declared."""
 
 
+SIMULATED_CAPABILITIES: Final = CAPABILITIES - {Capability.ASYNC_MAP, Capability.PROCESS_LANES}
+"""What works under ``driver=sim``: all that needs no event loop and no other process."""
+
+
 class DefaultKernelFacade:
     """Implements `KernelFacade` in this process.
+
+    Attributes:
+        options: As given.
+        simulation: Under ``driver=sim``: the simulated world, with the trace of its turns.
+            None otherwise.
+
+    Raises:
+        ConfigurationError: Options that exclude each other.
 
     Example:
         >>> kernel = DefaultKernelFacade()
@@ -77,12 +95,13 @@ class DefaultKernelFacade:
         # Plain attributes, not properties: the face costs nothing.
         self.name = "default"
         self.api_version: str = API_VERSION
-        self.capabilities = CAPABILITIES
         self.options = options
+        self.simulation = _simulation(options)
+        self.capabilities = CAPABILITIES if self.simulation is None else SIMULATED_CAPABILITIES
         self._is_closed = False
         self._is_announced = False
         self._closing = threading.Lock()
-        self._driver = ThreadDriver()
+        self._driver: Driver = self.simulation or ThreadDriver()
         self.logger_factory = StandardLoggerFactory()
         self._registry = self._make_registry("", None)
         self.service_manager = LocalServiceManager(self._registry, self._begin)
@@ -94,7 +113,7 @@ class DefaultKernelFacade:
             lambda name: self._make_registry(name, self._registry),
             lambda status: notify_job_status("default", status),
         )
-        self.job_manager = LocalJobManager(self._builder, CAPABILITIES, self._begin)
+        self.job_manager = LocalJobManager(self._builder, self.capabilities, self._begin)
         self.task_manager = LocalTaskManager(self.job_manager)
 
     def create_execution_context(self, config: ContextConfig) -> DetachedContext:
@@ -117,9 +136,9 @@ class DefaultKernelFacade:
     ) -> PhysicalDescription:
         """Tell how a pipeline would run; nothing starts."""
         self._check_open()
-        config = check_pipeline_config(pipeline_config)
-        check_needs(config, self.name, self.capabilities)
-        return describe_layout(self.name, *self._builder.lay_out(JobId(config["name"]), config))
+        config = self.job_manager.check(pipeline_config)
+        graph, assignment = self._builder.lay_out(JobId(config["name"]), config)
+        return describe_layout(self.name, self._driver.lane_name, graph, assignment)
 
     def shutdown(self) -> None:
         """Cancel all jobs, stop all services, let go of everything."""
@@ -146,6 +165,7 @@ class DefaultKernelFacade:
                 lambda: host.is_stopping,
             ),
             fallback,
+            None if self.simulation is None else _inline,
         )
 
     def _check_open(self) -> None:
@@ -164,6 +184,21 @@ class DefaultKernelFacade:
                 return
             self._is_announced = True
         notify_kernel_started(self.name)
+
+
+def _simulation(options: DefaultOptions) -> SimulatedDriver | None:
+    if options.driver != "sim":
+        return None
+    if options.lanes == "process":
+        raise ConfigurationError(
+            "driver=sim and lanes=process exclude each other: a simulation has one thread and no "
+            "other process. Leave out lanes=process."
+        )
+    return SimulatedDriver(options.seed)
+
+
+def _inline(name: str, recipe: ServiceRecipe) -> InlineHost:
+    return InlineHost(name, recipe, recipe.workers)
 
 
 if TYPE_CHECKING:

@@ -129,7 +129,7 @@ def test_what_cannot_run_cannot_be_explained(kernel: DefaultKernelFacade) -> Non
     config = env.build_pipeline_config()
     config["transformations"][1]["requires"] = ["distributed"]
 
-    with pytest.raises(CapabilityError, match="'end' needs distributed"):
+    with pytest.raises(CapabilityError, match="'end' needs 'distributed'"):
         kernel.explain_job(config)
     with pytest.raises(PipelineError):
         kernel.explain_job({})
