@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from sage_kernel_api.core.custom_logger import CustomLogger
     from sage_kernel_api.core.environment import BaseEnvironment, LocalEnvironment
     from sage_kernel_api.core.explain import DescribedGraph, describe, render
+    from sage_kernel_api.core.explain_physical import describe_physical, render_physical
     from sage_kernel_api.core.functions import (
         AsyncMapFunction,
         BaseCoMapFunction,
@@ -102,6 +103,7 @@ if TYPE_CHECKING:
         JobStatus,
         Packet,
         Payload,
+        PhysicalDescription,
         StopSignal,
     )
 
@@ -161,6 +163,7 @@ __all__ = [
     "OutputTag",
     "Packet",
     "Payload",
+    "PhysicalDescription",
     "PipelineConfig",
     "PipelineError",
     "Policies",
@@ -184,11 +187,13 @@ __all__ = [
     "ValueState",
     "available_kernels",
     "describe",
+    "describe_physical",
     "detect_lambda_type",
     "errors",
     "hookimpl",
     "register_kernel",
     "render",
+    "render_physical",
     "resolve_kernel",
     "retry",
     "wrap_lambda",
@@ -209,6 +214,10 @@ _HOMES = {
         "DescribedGraph",
         "describe",
         "render",
+    ),
+    "sage_kernel_api.core.explain_physical": (
+        "describe_physical",
+        "render_physical",
     ),
     "sage_kernel_api.core.functions": (
         "AsyncMapFunction",
@@ -300,6 +309,7 @@ _HOMES = {
         "NONE_KEY",
         "Packet",
         "Payload",
+        "PhysicalDescription",
         "StopSignal",
     ),
 }

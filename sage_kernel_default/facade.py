@@ -6,25 +6,39 @@ The top of this package: binds jobs, services, queues and loggers into one face.
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Final
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
 
 from sage_kernel_api.context import ContextConfig
-from sage_kernel_api.errors import KernelClosedError
-from sage_kernel_api.kernel_facade import KernelFacade, SupportsQueues, SupportsTasks
+from sage_kernel_api.errors import ConfigurationError, KernelClosedError
+from sage_kernel_api.kernel_facade import (
+    KernelFacade,
+    SupportsExplain,
+    SupportsQueues,
+    SupportsTasks,
+)
+from sage_kernel_api.lifecycle import PipelineConfig
 from sage_kernel_api.plugins import (
     notify_job_status,
     notify_kernel_started,
     notify_kernel_stopped,
 )
-from sage_kernel_api.values import API_VERSION, Capability
+from sage_kernel_api.values import API_VERSION, Capability, JobId, PhysicalDescription
 from sage_kernel_default.channels import LocalQueueManager
 from sage_kernel_default.detached import DetachedContext, DetachedServiceContext, make_detached
 from sage_kernel_default.jobs import LocalJobManager, LocalTaskManager
 from sage_kernel_default.jobs.builder import JobBuilder
-from sage_kernel_default.lanes import MonotonicClock
+from sage_kernel_default.jobs.explained import describe_layout
+from sage_kernel_default.lanes import Driver, SimulatedDriver, ThreadDriver
 from sage_kernel_default.loggers import StandardLoggerFactory
 from sage_kernel_default.options import DefaultOptions
-from sage_kernel_default.services import LocalServiceManager, RegistryClient, ServiceRegistry
+from sage_kernel_default.services import (
+    InlineHost,
+    LocalServiceManager,
+    RegistryClient,
+    ServiceRecipe,
+    ServiceRegistry,
+)
 
 __all__ = ["CAPABILITIES", "DefaultKernelFacade"]
 
@@ -47,6 +61,7 @@ CAPABILITIES: Final = frozenset(
         Capability.ERROR_POLICIES,
         Capability.ASYNC_MAP,
         Capability.TASKS,
+        Capability.EXPLAIN,
         Capability.QUEUES,
         Capability.PROCESS_LANES,
     }
@@ -54,8 +69,20 @@ CAPABILITIES: Final = frozenset(
 """What works, and is tested; nothing else is declared."""
 
 
+SIMULATED_CAPABILITIES: Final = CAPABILITIES - {Capability.ASYNC_MAP, Capability.PROCESS_LANES}
+"""What works under ``driver=sim``: all that needs no event loop and no other process."""
+
+
 class DefaultKernelFacade:
     """Implements `KernelFacade` in this process.
+
+    Attributes:
+        options: As given.
+        simulation: Under ``driver=sim``: the simulated world, with the trace of its turns.
+            None otherwise.
+
+    Raises:
+        ConfigurationError: Options that exclude each other.
 
     Example:
         >>> kernel = DefaultKernelFacade()
@@ -68,24 +95,25 @@ class DefaultKernelFacade:
         # Plain attributes, not properties: the face costs nothing.
         self.name = "default"
         self.api_version: str = API_VERSION
-        self.capabilities = CAPABILITIES
         self.options = options
+        self.simulation = _simulation(options)
+        self.capabilities = CAPABILITIES if self.simulation is None else SIMULATED_CAPABILITIES
         self._is_closed = False
         self._is_announced = False
         self._closing = threading.Lock()
-        self._clock = MonotonicClock()
+        self._driver: Driver = self.simulation or ThreadDriver()
         self.logger_factory = StandardLoggerFactory()
         self._registry = self._make_registry("", None)
         self.service_manager = LocalServiceManager(self._registry, self._begin)
         self.queue_manager = LocalQueueManager(self._check_open)
-        builder = JobBuilder(
+        self._builder = JobBuilder(
             options,
-            self._clock,
+            self._driver,
             self.logger_factory,
             lambda name: self._make_registry(name, self._registry),
             lambda status: notify_job_status("default", status),
         )
-        self.job_manager = LocalJobManager(builder, CAPABILITIES, self._begin)
+        self.job_manager = LocalJobManager(self._builder, self.capabilities, self._begin)
         self.task_manager = LocalTaskManager(self.job_manager)
 
     def create_execution_context(self, config: ContextConfig) -> DetachedContext:
@@ -103,6 +131,15 @@ class DefaultKernelFacade:
         """Return surroundings for one function or service outside of any job."""
         return self.create_execution_context(config)
 
+    def explain_job(
+        self, pipeline_config: PipelineConfig | Mapping[str, Any]
+    ) -> PhysicalDescription:
+        """Tell how a pipeline would run; nothing starts."""
+        self._check_open()
+        config = self.job_manager.check(pipeline_config)
+        graph, assignment = self._builder.lay_out(JobId(config["name"]), config)
+        return describe_layout(self.name, self._driver.lane_name, graph, assignment)
+
     def shutdown(self) -> None:
         """Cancel all jobs, stop all services, let go of everything."""
         with self._closing:
@@ -118,7 +155,7 @@ class DefaultKernelFacade:
 
     def _make_registry(self, env_name: str, fallback: ServiceRegistry | None) -> ServiceRegistry:
         return ServiceRegistry(
-            self._clock,
+            self._driver.clock,
             self.options.service_timeout,
             lambda name, registry, host: DetachedServiceContext(
                 name,
@@ -128,6 +165,7 @@ class DefaultKernelFacade:
                 lambda: host.is_stopping,
             ),
             fallback,
+            None if self.simulation is None else _inline,
         )
 
     def _check_open(self) -> None:
@@ -148,9 +186,25 @@ class DefaultKernelFacade:
         notify_kernel_started(self.name)
 
 
+def _simulation(options: DefaultOptions) -> SimulatedDriver | None:
+    if options.driver != "sim":
+        return None
+    if options.lanes == "process":
+        raise ConfigurationError(
+            "driver=sim and lanes=process exclude each other: a simulation has one thread and no "
+            "other process. Leave out lanes=process."
+        )
+    return SimulatedDriver(options.seed)
+
+
+def _inline(name: str, recipe: ServiceRecipe) -> InlineHost:
+    return InlineHost(name, recipe, recipe.workers)
+
+
 if TYPE_CHECKING:
     # The members are plain attributes, which an explicit subclass of the Protocols, with their
     # abstract properties, could not have. So the type checker is asked here.
     _kernel: type[KernelFacade] = DefaultKernelFacade
     _tasks: type[SupportsTasks] = DefaultKernelFacade
     _queues: type[SupportsQueues] = DefaultKernelFacade
+    _explain: type[SupportsExplain] = DefaultKernelFacade

@@ -118,12 +118,27 @@ def run(target: str, kernel: str | None, quiet: bool) -> None:
     show_default=True,
     help="A table, a Mermaid or Graphviz picture, or JSON.",
 )
-def explain(target: str, graph_format: GraphFormat) -> None:
+@click.option(
+    "--physical",
+    is_flag=True,
+    help="Show what the kernel would make of it: chains, lanes, and why chains break.",
+)
+@click.option(
+    "--kernel", metavar="SPEC", help="With --physical: the kernel to ask; wins over what FILE says."
+)
+def explain(target: str, graph_format: GraphFormat, physical: bool, kernel: str | None) -> None:
     """Show the graph of the pipeline in FILE."""
     from sage_kernel_api.cli.targets import Target, environment_of
     from sage_kernel_api.core.explain import describe, render
 
+    if kernel is not None and not physical:
+        raise click.UsageError("--kernel goes with --physical: the plain graph needs no kernel.")
     environment = environment_of(Target.parse(target))
+    if physical:
+        from sage_kernel_api.cli.jobs import explain_job
+
+        click.echo(explain_job(environment, kernel, graph_format))
+        return
     click.echo(render(describe(environment), graph_format))
     # The picture helps most where something is wrong, so it comes before the errors.
     environment.build_pipeline_config()

@@ -5,6 +5,7 @@ It gets clock, spawner and channels passed in, and imports no thread, time or fi
 
 from sage_kernel_default.engine.assembly import Assembly
 from sage_kernel_default.engine.context import StepContext, Surroundings
+from sage_kernel_default.engine.pacing import Pace, Pacer
 from sage_kernel_default.engine.ports import (
     DONE,
     PROGRESSED,
@@ -30,6 +31,8 @@ __all__ = [
     "Frame",
     "LoopMonitor",
     "Outcome",
+    "Pace",
+    "Pacer",
     "Patience",
     "StepContext",
     "Supervisor",

@@ -5,15 +5,32 @@ Layer: engine. Pure.
 
 from __future__ import annotations
 
-from typing import Final
+from abc import abstractmethod
+from typing import Final, Protocol
 
-__all__ = ["Pace"]
+__all__ = ["Pace", "Pacer"]
 
 _LONG_S: Final = 0.02
 _FORGET: Final = 1.25
 
 
-class Pace:
+class Pacer(Protocol):
+    """Decides how many records a task takes at once.
+
+    Attributes:
+        most: Never more than these.
+        limit: Size of the next frame, at least 1.
+    """
+
+    most: int
+    limit: int
+
+    @abstractmethod
+    def took(self, seconds: float, count: int) -> None:
+        """Learn from a frame of *count* records; may change `limit`."""
+
+
+class Pace(Pacer):
     """The size of the next frame, from what the last ones cost.
 
     Starts at one record, so that the first result is there at once, and at most doubles.
@@ -21,11 +38,11 @@ class Pace:
     and let a job pause without waiting for hundreds of slow records.
     """
 
-    __slots__ = ("_cost_s", "_most", "_target_s", "limit")
+    __slots__ = ("_cost_s", "_target_s", "limit", "most")
 
     def __init__(self, most: int, target_s: float) -> None:
         """Args: target_s: How long a frame should take."""
-        self._most = most
+        self.most = most
         self._target_s = target_s
         self._cost_s = 0.0
         self.limit = 1
@@ -40,7 +57,7 @@ class Pace:
             return
         cost_s = seconds / count
         self._cost_s = min(cost_s, self._cost_s * _FORGET) if self._cost_s else cost_s
-        fitting = int(self._target_s / self._cost_s) if self._cost_s else self._most
+        fitting = int(self._target_s / self._cost_s) if self._cost_s else self.most
         if seconds > _LONG_S:
             fitting = min(fitting, int(count * _LONG_S / seconds))
-        self.limit = max(1, min(self._most, fitting, self.limit * 2))
+        self.limit = max(1, min(self.most, fitting, self.limit * 2))

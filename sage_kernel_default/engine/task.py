@@ -15,7 +15,7 @@ from sage_kernel_default.engine.assembly import Assembly
 from sage_kernel_default.engine.async_steps import AsyncStep
 from sage_kernel_default.engine.failures import step_error
 from sage_kernel_default.engine.operators import Operator
-from sage_kernel_default.engine.pacing import Pace
+from sage_kernel_default.engine.pacing import Pacer
 from sage_kernel_default.engine.ports import DONE, PROGRESSED, Clock, Outcome, Patience, Supervisor
 from sage_kernel_default.engine.segments import clearable
 from sage_kernel_default.engine.wiring import Wiring
@@ -56,10 +56,9 @@ class Task:
         supervisor: Supervisor,
         clock: Clock,
         patience: Patience,
-        frame_size: int,
-        flush_s: float,
+        pace: Pacer,
     ) -> None:
-        """Args: flush_s: How long a frame should take, and so a result be held back."""
+        """Args: pace: How many records are taken at once, and so how long results are held."""
         self.assembly = assembly
         self.state: Literal["created", "running", "done", "failed"] = "created"
         self.times = TaskTimes()
@@ -67,13 +66,13 @@ class Task:
         self._supervisor = supervisor
         self._clock = clock
         self._patience = patience
-        self._pace = Pace(frame_size, flush_s)
+        self._pace = pace
         self._opened: list[Operator] = []
         self._wiring: Wiring | None = None
         self._has_source_ended = False
         self._left_s: float | None = None
         self._last_wait = ""
-        self._spill_after = frame_size * 4
+        self._spill_after = pace.most * 4
         self._broken: BaseException | None = None
 
     # --- driven by the lane ----------------------------------------------------------------

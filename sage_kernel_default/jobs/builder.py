@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from sage_kernel_api.context import ServiceClient
 from sage_kernel_api.lifecycle import PipelineConfig, ServiceConfig
 from sage_kernel_api.values import JobId, JobStatus
-from sage_kernel_default.engine import Clock, Surroundings
+from sage_kernel_default.engine import Surroundings
 from sage_kernel_default.graph import PhysicalGraph, TaskSpec
 from sage_kernel_default.jobs.job import Job, JobParts
 from sage_kernel_default.lanes import (
     KERNEL,
     Assignment,
+    Driver,
     Fleet,
     LocalTask,
     LoopReporter,
@@ -45,17 +46,23 @@ class JobBuilder:
 
     Attributes:
         options: Of the kernel.
-        clock: Of the kernel.
+        driver: Of the kernel.
         loggers: Of the kernel.
         make_services: Makes the empty service registry of a job with that name.
         on_state: Told of every change of a job's state.
     """
 
     options: DefaultOptions
-    clock: Clock
+    driver: Driver
     loggers: StandardLoggerFactory
     make_services: Callable[[str], ServiceRegistry]
     on_state: Callable[[JobStatus], None]
+
+    def lay_out(self, job_id: JobId, config: PipelineConfig) -> tuple[PhysicalGraph, Assignment]:
+        """Plan the tasks of a checked pipeline and their lanes; nothing is made."""
+        plan = LogicalPlan.from_config(config, spread=self.options.lanes == "process")
+        graph = PhysicalGraph.from_plan(plan, job_id)
+        return graph, assign(graph, self._processes)
 
     def build(self, job_id: JobId, config: PipelineConfig, offered: list[ServiceConfig]) -> Job:
         """Lay out a checked pipeline; no user code runs.
@@ -63,14 +70,13 @@ class JobBuilder:
         Raises:
             PipelineError: Something that belongs in another process cannot travel.
         """
-        plan = LogicalPlan.from_config(config, spread=self.options.lanes == "process")
-        graph = PhysicalGraph.from_plan(plan, job_id)
-        assignment = assign(graph, self._processes)
+        graph, assignment = self.lay_out(job_id, config)
+        plan = graph.plan
         services = self.make_services(config["name"])
         for service in (*offered, *config["services"]):
             services.register(service["name"], ServiceRecipe.of(service))
         client = RegistryClient(services)
-        job = Job(job_id, config["name"], self.options.stop_timeout, self.on_state, self.clock)
+        job = Job(job_id, config["name"], self.options.stop_timeout, self.on_state, self.driver)
         remote = {
             spec: RemoteTask(spec, lane)
             for spec, lane in assignment.lane_of.items()
@@ -78,14 +84,17 @@ class JobBuilder:
         }
         fleet = self._fleet(plan, job, assignment, remote, client) if remote else None
         site = self._site(graph, assignment, job, client, fleet)
-        local = {task.assembly.spec: LocalTask(task, plan.edges) for task in site.tasks}
+        local = {
+            task.assembly.spec: LocalTask(task, plan.edges, self.driver.lane_name)
+            for task in site.tasks
+        }
         tasks: list[TaskView] = [remote.get(spec) or local[spec] for spec in graph.tasks]
-        threads = list(site.threads.values())
+        lanes = list(site.lanes.values())
         if fleet is None:
-            job.prepare(JobParts(graph, tasks, [*threads], services))
+            job.prepare(JobParts(graph, tasks, [*lanes], services))
         else:
             fleet.connect(site, spread_loops(graph, assignment))
-            job.prepare(JobParts(graph, tasks, [fleet, *threads], services, fleet))
+            job.prepare(JobParts(graph, tasks, [fleet, *lanes], services, fleet))
         return job
 
     @property
@@ -141,8 +150,8 @@ class JobBuilder:
             graph,
             assignment,
             KERNEL,
+            driver=self.driver,
             supervisor=job,
-            clock=self.clock,
             pacing=self._pacing,
             surroundings=surroundings,
             ended=job.lane_ended,

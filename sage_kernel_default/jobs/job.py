@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from sage_kernel_api.errors import JobError, StepError
 from sage_kernel_api.values import TERMINAL_STATES, JobId, JobState, JobStatus
-from sage_kernel_default.engine import Clock, Supervisor
+from sage_kernel_default.engine import Supervisor
 from sage_kernel_default.graph import PhysicalGraph
 from sage_kernel_default.jobs.ledger import edges_of, imbalance, steps_of
 from sage_kernel_default.jobs.states import check_move
-from sage_kernel_default.lanes import Fleet, Lane, TaskView
+from sage_kernel_default.lanes import Driver, Fleet, Lane, TaskView, Until
 from sage_kernel_default.services import ServiceRegistry
 
 __all__ = ["Job", "JobParts"]
@@ -40,7 +40,7 @@ class JobParts:
 
 
 class Job(Supervisor):
-    """Runs a job to its end on a thread of its own, which runs no user code.
+    """Runs a job to its end in a flow of its own, which runs no user code.
 
     So whatever the user's code does, there is somebody who notices the end of the grace
     period, stops the services and sets the final state. The first failure is the cause of the
@@ -55,7 +55,7 @@ class Job(Supervisor):
         name: str,
         stop_timeout_s: float,
         on_state: Callable[[JobStatus], None],
-        clock: Clock,
+        driver: Driver,
     ) -> None:
         self.id = job_id
         self.name = name
@@ -64,7 +64,6 @@ class Job(Supervisor):
         self.is_paused = False
         self.is_stopping = False
         self.leaked: list[str] = []
-        self._clock = clock
         self._stop_timeout_s = stop_timeout_s
         self._on_state = on_state
         self._changed = threading.Condition()
@@ -72,8 +71,7 @@ class Job(Supervisor):
         self._running = 0
         self._is_cancelled = False
         self._failure: BaseException | None = None
-        self._has_concluded = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"job-{job_id}", daemon=True)
+        self._flow = driver.make_flow(f"job-{job_id}", self._live, self._changed)
 
     # --- from outside --------------------------------------------------------------------
 
@@ -85,7 +83,7 @@ class Job(Supervisor):
     def start(self) -> None:
         """Run the job."""
         self._move(JobState.RUNNING)
-        self._thread.start()
+        self._flow.start()
 
     def cancel(self) -> bool:
         """End the job early; wait until it has ended. False if it had ended before."""
@@ -122,13 +120,9 @@ class Job(Supervisor):
 
     def wait(self, timeout_s: float | None) -> bool:
         """Wait until the job has ended and its threads are gone; False if it has not."""
-        if threading.current_thread() is self._thread:
+        if self._flow.is_current:
             return self.state in TERMINAL_STATES
-        # Not join(timeout): until Python 3.12 an interrupt in it takes the thread for ended.
-        if not self._has_concluded.wait(timeout_s):
-            return False
-        self._thread.join()
-        return self.state in TERMINAL_STATES
+        return self._flow.wait(timeout_s)
 
     def status(self) -> JobStatus:
         """Return a look at the job."""
@@ -180,29 +174,27 @@ class Job(Supervisor):
             self._running -= 1
             self._changed.notify_all()
 
-    # --- the job's own thread --------------------------------------------------------------
+    # --- the job's own flow ----------------------------------------------------------------
 
-    def _run(self) -> None:
+    def _live(self) -> Iterator[Until]:
         parts = self.parts
         try:
-            if self._start_services(parts):
+            if (yield from self._start_services(parts)):
                 for lane in parts.lanes:
                     lane.start()
-                self._await_lanes(parts)
+                yield from self._await_lanes(parts)
             self._stop_services(parts)
+        except GeneratorExit:
+            raise  # a simulated job that nobody ran to its end
         except BaseException as error:  # noqa: BLE001 - a fault of ours: the job must still end
             self.task_failed(error)
-        try:
-            self._conclude(parts)
-        finally:
-            self._has_concluded.set()
+        self._conclude(parts)
 
-    def _start_services(self, parts: JobParts) -> bool:
+    def _start_services(self, parts: JobParts) -> Generator[Until, None, bool]:
         calls = parts.services.start_all()
         for call in calls:
             call.add_done_callback(lambda _: self._wake())
-        with self._changed:
-            self._changed.wait_for(lambda: self.is_stopping or all(c.done() for c in calls))
+        yield Until(lambda: self.is_stopping or all(c.done() for c in calls))
         for call in calls:
             if call.done() and (error := call.exception()) is not None:
                 failure = StepError(f"Service {call.host.name!r} did not start: {error}")
@@ -212,15 +204,13 @@ class Job(Supervisor):
                 self.leaked.append(f"service {call.host.name!r}")
         return not self.is_stopping
 
-    def _await_lanes(self, parts: JobParts) -> None:
-        with self._changed:
-            self._changed.wait_for(lambda: not self._running or self.is_stopping)
-            self._changed.wait_for(lambda: not self._running, self._stop_timeout_s)
+    def _await_lanes(self, parts: JobParts) -> Iterator[Until]:
+        yield Until(lambda: not self._running or self.is_stopping)
+        yield Until(lambda: not self._running, self._stop_timeout_s)
         if parts.fleet is not None and not parts.fleet.has_ended:
             # Threads that wait for a lane which does not read go on once it is gone.
             parts.fleet.abandon()
-            with self._changed:
-                self._changed.wait_for(lambda: not self._running, _RELEASE_S)
+            yield Until(lambda: not self._running, _RELEASE_S)
         for lane in parts.lanes:
             if lane.has_ended:
                 lane.join()

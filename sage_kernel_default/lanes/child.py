@@ -39,7 +39,7 @@ from sage_kernel_default.lanes.kinds import (
 from sage_kernel_default.lanes.layout import Layout
 from sage_kernel_default.lanes.logs import forward_logs
 from sage_kernel_default.lanes.site import LoopReporter, Site, lay_out
-from sage_kernel_default.lanes.threads import MonotonicClock
+from sage_kernel_default.lanes.threads import ThreadDriver
 from sage_kernel_default.loggers import StandardLoggerFactory
 from sage_kernel_default.plan import Step
 from sage_kernel_default.processes import Encoded, LaneEndpoint, Link, Message, decode, encode
@@ -102,8 +102,8 @@ class _LaneJob(Supervisor):
             graph,
             assign(graph, layout.processes),
             number,
+            driver=ThreadDriver(),
             supervisor=self,
-            clock=MonotonicClock(),
             pacing=replace(layout.pacing, flush_s=layout.pacing.flush_s * _FLUSH_FACTOR),
             surroundings=self._surroundings,
             ended=self._ended.release,
@@ -125,7 +125,7 @@ class _LaneJob(Supervisor):
             ).start()
         self._endpoint.on_arrival = self._dispatch
         self._dispatch()  # what came before that
-        lanes = list(self._site.threads.values())
+        lanes = list(self._site.lanes.values())
         for lane in lanes:
             lane.start()
         for _ in lanes:
@@ -200,7 +200,7 @@ class _LaneJob(Supervisor):
 
     def _take_flags(self, message: Message) -> None:
         self.is_released, self.is_paused, self.is_stopping = decode(message.body)
-        for lane in self._site.threads.values():
+        for lane in self._site.lanes.values():
             if self.is_stopping:
                 lane.stop()
             else:

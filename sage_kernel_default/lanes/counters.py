@@ -13,6 +13,7 @@ from typing import Literal, Protocol, TypeAlias
 from sage_kernel_default.engine import Task, TaskTimes
 from sage_kernel_default.engine.tally import EdgeCounters, Place, StepCounters, total
 from sage_kernel_default.graph import TaskSpec
+from sage_kernel_default.lanes.assignment import lane_name
 from sage_kernel_default.plan import Edge
 
 __all__ = ["LocalTask", "RemoteTask", "TaskReport", "TaskState", "TaskView", "report_of"]
@@ -62,10 +63,9 @@ class TaskReport:
 class LocalTask:
     """A task of this process."""
 
-    lane = "thread"
-
-    def __init__(self, task: Task, edges: Sequence[Edge]) -> None:
+    def __init__(self, task: Task, edges: Sequence[Edge], lane: str) -> None:
         self.spec = task.assembly.spec
+        self.lane = lane
         self._task = task
         self._edges = edges
 
@@ -80,7 +80,7 @@ class RemoteTask:
 
     def __init__(self, spec: TaskSpec, lane: int) -> None:
         self.spec = spec
-        self.lane = f"process {lane}"
+        self.lane = lane_name(lane)
         self.report = TaskReport()
 
 

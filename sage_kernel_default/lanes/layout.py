@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from sage_kernel_api.context import ExecutionContext
 from sage_kernel_api.errors import LaneError, PipelineError, ValueEncodingError
 from sage_kernel_api.runnable import Runnable
-from sage_kernel_default.lanes.site import Pacing
+from sage_kernel_default.lanes.driver import Pacing
 from sage_kernel_default.plan import LogicalPlan
 from sage_kernel_default.processes import Encoded, encode
 

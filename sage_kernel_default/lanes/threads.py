@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
-from sage_kernel_default.engine import Clock, Patience, Task
-from sage_kernel_default.lanes.lane import Lane
+from sage_kernel_default.engine import Clock, Pace, Patience, Task
+from sage_kernel_default.lanes.assignment import KERNEL, lane_name
+from sage_kernel_default.lanes.driver import Driver, Flow, Pacing, TaskLane, Until
 
-__all__ = ["MonotonicClock", "ThreadBell", "ThreadLane"]
+__all__ = ["MonotonicClock", "ThreadBell", "ThreadDriver", "ThreadLane"]
 
 
 class MonotonicClock(Clock):
@@ -42,7 +43,7 @@ class ThreadBell(Patience):
         return True
 
 
-class ThreadLane(Lane):
+class ThreadLane(TaskLane):
     """One thread for one task."""
 
     def __init__(self, name: str, ended: Callable[[], None]) -> None:
@@ -85,3 +86,62 @@ class ThreadLane(Lane):
         finally:
             self.has_ended = True
             self._ended()
+
+
+class ThreadFlow(Flow):
+    """A flow on a thread of its own: whatever user code does, it goes on."""
+
+    def __init__(
+        self, name: str, life: Callable[[], Iterator[Until]], changed: threading.Condition
+    ) -> None:
+        self._life = life
+        self._changed = changed
+        self._has_concluded = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    @property
+    def is_current(self) -> bool:
+        """True on the flow's own thread."""
+        return threading.current_thread() is self._thread
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def wait(self, timeout_s: float | None) -> bool:
+        """Wait until the flow has ended and its thread is gone."""
+        # Not join(timeout): until Python 3.12 an interrupt in it takes the thread for ended.
+        if not self._has_concluded.wait(timeout_s):
+            return False
+        self._thread.join()
+        return True
+
+    def _run(self) -> None:
+        try:
+            for until in self._life():
+                with self._changed:
+                    self._changed.wait_for(until.is_over, until.timeout_s)
+        finally:
+            self._has_concluded.set()
+
+
+class ThreadDriver(Driver):
+    """A thread for each task and each job, and the clock of the machine."""
+
+    def __init__(self) -> None:
+        self.clock: Clock = MonotonicClock()
+        self.lane_name = lane_name(KERNEL)
+
+    def make_lane(self, name: str, ended: Callable[[], None]) -> ThreadLane:
+        """Make a lane; its thread starts with it."""
+        return ThreadLane(name, ended)
+
+    def make_pace(self, name: str, pacing: Pacing) -> Pace:
+        """Make a pace that learns from what frames cost."""
+        return Pace(pacing.frame_size, pacing.flush_s)
+
+    def make_flow(
+        self, name: str, life: Callable[[], Iterator[Until]], changed: threading.Condition
+    ) -> ThreadFlow:
+        """Make a flow; its thread starts with it."""
+        return ThreadFlow(name, life, changed)

@@ -59,10 +59,21 @@ class ServiceRegistry:
         timeout_s: float,
         make_context: Callable[[str, ServiceRegistry, ServiceHost], object],
         fallback: ServiceRegistry | None = None,
+        make_host: Callable[[str, ServiceRecipe], ServiceHost] | None = None,
     ) -> None:
+        """Take what services need.
+
+        Args:
+            clock: For deadlines.
+            timeout_s: See the attribute.
+            make_context: Makes the context that a service gets.
+            fallback: Has the services that are shared with others.
+            make_host: Makes what runs a service; None for worker threads.
+        """
         self.timeout_s = timeout_s
         self._make_context = make_context
         self._fallback = fallback
+        self._make_host = make_host or _on_threads
         self.deadlines = Deadlines(clock)
         self._lock = threading.RLock()
         self._recipes: dict[str, ServiceRecipe] = {}
@@ -170,11 +181,12 @@ class ServiceRegistry:
                 raise ServiceStateError(f"Service {name!r} cannot start: all have been stopped.")
             if name not in self._hosts:
                 recipe = self._recipes[name]
-                host = ServiceHost(name, recipe, recipe.workers)
+                host = self._make_host(name, recipe)
                 started = host.start(self._make_context(name, self, host))
                 self._hosts[name] = (host, started)
                 # One that hangs in setup() must not hang those who wait for it.
-                self.deadlines.watch(started, self.timeout_s)
+                if not started.done():
+                    self.deadlines.watch(started, self.timeout_s)
             return self._hosts[name]
 
     def _discard(self, name: str) -> None:
@@ -211,6 +223,10 @@ class ServiceRegistry:
             f"There is no service named {name!r}. "
             f"Registered: {', '.join(self.names) or 'none'}.{hint}"
         )
+
+
+def _on_threads(name: str, recipe: ServiceRecipe) -> ServiceHost:
+    return ServiceHost(name, recipe, recipe.workers)
 
 
 def _nobody(name: str) -> ServiceHost:
