@@ -21,6 +21,21 @@ if TYPE_CHECKING:
     )
     from sage_kernel_mock.facade import LenientMockKernelFacade, MockKernelFacade
     from sage_kernel_mock.facts import MockFacts
+    from sage_kernel_mock.faults import Faults, InjectedFaultError
+    from sage_kernel_mock.happenings import (
+        Broadcast,
+        CheckpointRestored,
+        CheckpointTaken,
+        DeadLettered,
+        FaultStruck,
+        Processed,
+        Sent,
+        ServiceCalled,
+        Skipped,
+        StateCleared,
+        StateLoaded,
+        StateSaved,
+    )
     from sage_kernel_mock.journal import Journal, JournalEntry
     from sage_kernel_mock.options import MockOptions
     from sage_kernel_mock.scripts import Placeholder, ServiceScripts
@@ -28,6 +43,13 @@ if TYPE_CHECKING:
     from sage_kernel_mock.transport import SentRecord
 
 __all__ = [
+    "Broadcast",
+    "CheckpointRestored",
+    "CheckpointTaken",
+    "DeadLettered",
+    "FaultStruck",
+    "Faults",
+    "InjectedFaultError",
     "Journal",
     "JournalEntry",
     "LenientMockKernelFacade",
@@ -40,11 +62,25 @@ __all__ = [
     "MockServiceContext",
     "MockStateManager",
     "Placeholder",
+    "Processed",
+    "Sent",
     "SentRecord",
+    "ServiceCalled",
     "ServiceScripts",
+    "Skipped",
+    "StateCleared",
+    "StateLoaded",
+    "StateSaved",
 ]
 
 _HOMES: Final = {
+    "Broadcast": "happenings",
+    "CheckpointRestored": "happenings",
+    "CheckpointTaken": "happenings",
+    "DeadLettered": "happenings",
+    "FaultStruck": "happenings",
+    "Faults": "faults",
+    "InjectedFaultError": "faults",
     "Journal": "journal",
     "JournalEntry": "journal",
     "LenientMockKernelFacade": "facade",
@@ -57,8 +93,15 @@ _HOMES: Final = {
     "MockServiceContext": "contexts",
     "MockStateManager": "state",
     "Placeholder": "scripts",
+    "Processed": "happenings",
+    "Sent": "happenings",
     "SentRecord": "transport",
+    "ServiceCalled": "happenings",
     "ServiceScripts": "scripts",
+    "Skipped": "happenings",
+    "StateCleared": "happenings",
+    "StateLoaded": "happenings",
+    "StateSaved": "happenings",
 }
 
 

@@ -12,6 +12,7 @@ from sage_kernel_api.context import ServiceClient
 from sage_kernel_api.logging import Logger, LoggerFactory
 from sage_kernel_api.values import ConnectionInfo, Payload
 from sage_kernel_mock.facts import MockFacts
+from sage_kernel_mock.faults import Faults
 from sage_kernel_mock.journal import Journal
 from sage_kernel_mock.keyed_state import MockKeyedState
 from sage_kernel_mock.state import MockStateManager
@@ -28,11 +29,13 @@ class ContextParts:
         journal: Where calls are written down.
         loggers: Where loggers come from.
         services: Where calls of services are answered.
+        faults: What goes wrong.
     """
 
     journal: Journal
     loggers: LoggerFactory
     services: ServiceClient
+    faults: Faults
 
 
 class MockRuntimeContext:
@@ -55,7 +58,7 @@ class MockRuntimeContext:
             if connect
             else MockTransport(facts, parts.journal)
         )
-        self._state = MockStateManager(facts.label, parts.journal)
+        self._state = MockStateManager(facts.label, parts.journal, parts.faults)
 
     @property
     def name(self) -> str:

@@ -18,6 +18,7 @@ from sage_kernel_mock.contexts import (
     MockServiceContext,
 )
 from sage_kernel_mock.facts import MockFacts
+from sage_kernel_mock.faults import Faults
 from sage_kernel_mock.jobs import MockJobManager
 from sage_kernel_mock.journal import Journal
 from sage_kernel_mock.options import MockOptions
@@ -26,6 +27,7 @@ from sage_kernel_mock.scripts import ServiceScripts
 from sage_kernel_mock.service_desk import ServiceDesk
 from sage_kernel_mock.service_host import ServiceHost
 from sage_kernel_mock.service_manager import MockServiceManager
+from sage_kernel_mock.timeline import Timeline
 
 __all__ = ["LenientMockKernelFacade", "MockKernelFacade"]
 
@@ -42,6 +44,7 @@ _CAPABILITIES: Final = frozenset(
         Capability.KEYED_STATE,
         Capability.SIDE_OUTPUTS,
         Capability.ERROR_POLICIES,
+        Capability.ASYNC_MAP,
     }
 )
 _DEFAULTS: Final = MockOptions()
@@ -54,6 +57,7 @@ class MockKernelFacade:
         journal: All that happened, in order.
         clock: The kernel's time; only tests and waits of the kernel move it.
         services: Scripts of what services answer.
+        faults: Plans of what goes wrong.
 
     Example:
         >>> kernel = MockKernelFacade()
@@ -72,10 +76,13 @@ class MockKernelFacade:
         self.clock = clock or ManualClock()
         self.journal = Journal(self.clock, options.journal_size)
         self.services = ServiceScripts(self.clock)
+        self.faults = Faults(self.journal, self.clock)
         self._loggers = StandardLoggerFactory("sage_kernel.mock")
         self._shared = ServiceHost(self.journal, self._service_context)
-        self._desk = ServiceDesk(self.services, [self._shared], self.journal, self.clock, options)
-        self._parts = ContextParts(self.journal, self._loggers, self._desk)
+        self._desk = ServiceDesk(
+            self.services, [self._shared], self.journal, self.clock, options, self.faults
+        )
+        self._parts = ContextParts(self.journal, self._loggers, self._desk, self.faults)
         self._service_manager = MockServiceManager(self._shared, self._desk)
         self._job_manager = MockJobManager(
             self.journal, self._make_run, self.capabilities, self._check_open
@@ -172,8 +179,9 @@ class MockKernelFacade:
                 service.get("args", ()),
                 service.get("kwargs"),
             )
-        parts = ContextParts(self.journal, self._loggers, self._desk.in_front(services))
-        return JobRun(config, parts, services, self.clock, self._options)
+        desk = self._desk.in_front(services)
+        parts = ContextParts(self.journal, self._loggers, desk, self.faults)
+        return JobRun(config, parts, services, Timeline(self.clock), self._options)
 
 
 class LenientMockKernelFacade(MockKernelFacade):

@@ -13,6 +13,7 @@ from sage_kernel_api.communication import choose_receiver, key_group, owner_of
 from sage_kernel_api.errors import PipelineError
 from sage_kernel_api.values import NONE_KEY, ConnectionInfo, Partitioner, PartitionStrategy, Payload
 from sage_kernel_mock.facts import MockFacts
+from sage_kernel_mock.happenings import Broadcast, Sent
 from sage_kernel_mock.journal import Journal
 from sage_kernel_mock.ledger import EdgeLedger
 
@@ -150,13 +151,13 @@ class MockTransport:
             KeyEncodingError: It goes by key, and the key has no stable encoding.
         """
         key = self._key_for(partition_key)
-        self._journal.write(self._facts.label, "send", data, target, key)
+        self._journal.write(self._facts.label, Sent(data, target, key))
         self.sent_count += 1
         return self.deliver(data, target, key, partition_strategy)
 
     def broadcast(self, data: Payload) -> bool:
         """Hand *data* to every instance of every step downstream of the main output."""
-        self._journal.write(self._facts.label, "broadcast", data)
+        self._journal.write(self._facts.label, Broadcast(data))
         self.sent_count += 1
         return self.deliver(data, None, self._facts.key, "broadcast")
 
