@@ -93,6 +93,7 @@ if TYPE_CHECKING:
         register_kernel,
         resolve_kernel,
     )
+    from sage_kernel_api.storage.state_classes import state_class
     from sage_kernel_api.values import (
         API_VERSION,
         NONE_KEY,
@@ -196,6 +197,7 @@ __all__ = [
     "render_physical",
     "resolve_kernel",
     "retry",
+    "state_class",
     "wrap_lambda",
 ]
 
@@ -299,6 +301,7 @@ _HOMES = {
         "register_kernel",
         "resolve_kernel",
     ),
+    "sage_kernel_api.storage.state_classes": ("state_class",),
     "sage_kernel_api.values": (
         "API_VERSION",
         "Capability",
