@@ -23,11 +23,12 @@ class EchoKernel:
     name = "echo"
     api_version = "1.0"
     # One instance of each step gets all records, so all records of one key meet there.
+    # NEXT: add an ability here once it works; `sage-kernel verify` then tests it.
     capabilities = frozenset({Capability.KEYED_ROUTING})
 
     def __init__(self) -> None:
         self.logger_factory = StandardLoggerFactory("sage_kernel.echo")
-        self.service_manager = NoServices("echo")
+        self.service_manager = NoServices("echo")  # NEXT: services
         self.job_manager = EchoJobs(self)
         self.is_closed = False
 
@@ -39,6 +40,7 @@ class EchoKernel:
     def make_context(self, config: ContextConfig, transport: PlainTransport) -> PlainContext:
         """Return a context on that transport; without services and state, which are refused."""
         self.check_open()
+        # NEXT: state, with a StateManager in place of NoState.
         logger = self.logger_factory.get_logger(config.get("name", "context"))
         return PlainContext(config, logger, transport, NoState("echo"), self.service_manager)
 

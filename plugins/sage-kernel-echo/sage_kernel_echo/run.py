@@ -43,6 +43,7 @@ class EchoRun:
         edges = [(to["id"], edge) for to in steps for edge in to["inputs"]]
         mine = [(to, edge["index"]) for to, edge in edges if edge["upstream"] == step_id]
 
+        # NEXT: parallelism, by choosing an instance for each record (see `choose_receiver`).
         def emit(data: Payload, key: Payload) -> bool:
             self._queue.extend((to, index, data, key) for to, index in mine)
             return bool(mine)
@@ -73,6 +74,7 @@ class EchoRun:
             step_id, index, data, key = self._queue.popleft()
             runnable, context, transport = self._open[step_id]
             context.key = transport.key = key
+            # NEXT: error policies, by looking at the step's `policies` here.
             with blame(step_id, record=data):
                 runnable.process(data, index)
             context.key = transport.key = None
