@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -132,10 +131,19 @@ class MockServiceContext(MockRuntimeContext):
 class MockExecutionContext(MockRuntimeContext):
     """The surroundings of one operator."""
 
-    @functools.cached_property
+    def __init__(
+        self,
+        facts: MockFacts,
+        parts: ContextParts,
+        connect: Callable[[ConnectionInfo], Outlet] | None = None,
+    ) -> None:
+        super().__init__(facts, parts, connect)
+        self._keyed_state = MockKeyedState(facts)
+
+    @property
     def keyed_state(self) -> MockKeyedState:
         """Return the keyed state; its key is ``facts.key``."""
-        return MockKeyedState(self.facts)
+        return self._keyed_state
 
     def send_data(
         self,

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from inspect import Parameter, Signature
 from typing import Any, Final
 
-__all__ = ["compare_members", "protocol_members"]
+__all__ = ["compare_members", "member_template", "protocol_members"]
 
 _MISSING: Final = object()
 _POSITIONAL: Final = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
@@ -170,6 +170,18 @@ def _compare_default(wanted: Parameter, found: Parameter | None, used: set[str])
     used.add(found.name)
     if wanted.default is not Parameter.empty and found.default is Parameter.empty:
         yield f"parameter `{found.name}` needs a default ({wanted.default!r})"
+
+
+def member_template(protocol: type, name: str) -> str:
+    """Return what an implementer has to write for one member; empty if there is none.
+
+    Example:
+        >>> from sage_kernel_api.storage import StateManager
+        >>> member_template(StateManager, "clear_state")
+        'def clear_state(self, key: str) -> bool'
+    """
+    wanted = protocol_members(protocol).get(name)
+    return "" if wanted is None else _template(name, wanted)
 
 
 def _template(name: str, wanted: object) -> str:
