@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -142,3 +143,90 @@ def explain(target: str, graph_format: GraphFormat, physical: bool, kernel: str 
     click.echo(render(describe(environment), graph_format))
     # The picture helps most where something is wrong, so it comes before the errors.
     environment.build_pipeline_config()
+
+
+@cli.group(cls=KernelGroup)
+def new() -> None:
+    """Write a new project: a kernel, or a pipeline."""
+
+
+_DIRECTORY = click.option(
+    "--directory",
+    type=click.Path(file_okay=False, exists=True, path_type=Path),
+    default=Path(),
+    metavar="DIR",
+    help="Where the project's folder is made; the current folder by default.",
+)
+
+
+@new.command("kernel", cls=KernelCommand)
+@click.argument("name")
+@_DIRECTORY
+def new_kernel(name: str, directory: Path) -> None:
+    """Write the project of the kernel NAME: a plugin that installs, runs and is tested.
+
+    It runs pipelines on the caller's thread. Places to go on are marked NEXT.
+    """
+    from sage_kernel_api.cli.projects import new_kernel
+
+    click.echo(new_kernel(name, directory))
+
+
+@new.command("pipeline", cls=KernelCommand)
+@click.argument("name")
+@_DIRECTORY
+def new_pipeline(name: str, directory: Path) -> None:
+    """Write the project of a pipeline, with tests on the kernel `mock`."""
+    from sage_kernel_api.cli.projects import new_pipeline
+
+    click.echo(new_pipeline(name, directory))
+
+
+@cli.command(cls=KernelCommand)
+@click.argument("name", metavar="NAME_OR_SPEC")
+def typecheck(name: str) -> None:
+    """Prove that an installed kernel has the types that the contract asks for.
+
+    mypy, and pyright if it is installed, judge a generated file in which the kernel's factory
+    meets every Protocol that its capabilities call for. Ends with exit code 3 if it is refused.
+    """
+    from sage_kernel_api.cli.type_report import type_report
+
+    report, is_proven = type_report(name)
+    click.echo(report)
+    if not is_proven:
+        click.get_current_context().exit(ExitCode.KERNEL)
+
+
+@cli.command(
+    cls=KernelCommand,
+    short_help="Run a pipeline on several kernels and compare the results.",
+    help="Run the bounded pipeline in FILE on several kernels and compare what reaches its "
+    "sinks.\n\nRecords are compared as a multiset, and in their order for each key. The sinks "
+    "themselves do not run. Ends with exit code 1 if the kernels differ.\n\n" + _FILE_HELP,
+)
+@click.argument("target", metavar="FILE[:NAME]")
+@click.option(
+    "--kernels",
+    metavar="SPEC,SPEC...",
+    default="",
+    help="What to compare, the first being the measure; all installed kernels by default.",
+)
+@click.option(
+    "--timeout",
+    "timeout_s",
+    type=click.FloatRange(min=0.1),
+    default=60.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Longest time on one kernel.",
+)
+def diff(target: str, kernels: str, timeout_s: float) -> None:
+    """Run the pipeline in FILE on several kernels and compare."""
+    from sage_kernel_api.cli.differences import diff_report
+
+    specs = [spec for spec in kernels.split(",") if spec]
+    report, agree = diff_report(target, specs, timeout_s, lambda said: click.echo(said, err=True))
+    click.echo(report)
+    if not agree:
+        click.get_current_context().exit(ExitCode.JOB_FAILED)

@@ -39,9 +39,9 @@ class ExitCode(IntEnum):
 
 EXIT_CODE_HELP: Final[dict[ExitCode, str]] = {
     ExitCode.OK: "done; a job that ran has finished",
-    ExitCode.JOB_FAILED: "the job failed",
+    ExitCode.JOB_FAILED: "the job failed; diff: the kernels differ",
     ExitCode.USAGE: "the command line, FILE or configuration cannot be used",
-    ExitCode.KERNEL: "the kernel cannot be used; doctor: some kernel is broken",
+    ExitCode.KERNEL: "the kernel cannot be used; doctor, typecheck: some kernel is broken",
     ExitCode.PIPELINE: "the pipeline is not valid, or needs what the kernel lacks",
     ExitCode.INTERRUPTED: "Ctrl-C; the job was cancelled and its functions closed",
     ExitCode.TERMINATED: "SIGTERM; the job was cancelled and its functions closed",
