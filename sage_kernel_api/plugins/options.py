@@ -8,8 +8,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Final, TypeVar, get_type_hints
+from weakref import WeakKeyDictionary
 
 from sage_kernel_api.errors import KernelContractError, KernelSpecError
 from sage_kernel_api.plugins.names import did_you_mean
@@ -52,6 +52,9 @@ class _Field:
     @property
     def is_required(self) -> bool:
         return self.default is _REQUIRED
+
+
+_KNOWN: Final[WeakKeyDictionary[type, tuple[_Field, ...]]] = WeakKeyDictionary()
 
 
 def describe_options(options_class: type[Any] | None) -> tuple[OptionInfo, ...]:
@@ -173,12 +176,13 @@ def _fields_of(options_class: type[Any] | None) -> list[_Field]:
     # Before the cache: what is no class need not be hashable.
     if not isinstance(options_class, type):
         raise KernelContractError(f"{options_class!r} is not an options class")
-    return list(_fields_of_class(options_class))
+    if options_class not in _KNOWN:
+        # Each start of a kernel asks, and type hints are slow to evaluate.
+        _KNOWN[options_class] = _fields_of_class(options_class)
+    return list(_KNOWN[options_class])
 
 
-@lru_cache(maxsize=64)
 def _fields_of_class(options_class: type[Any]) -> tuple[_Field, ...]:
-    """Read a class once: each start of a kernel asks, and type hints are slow to evaluate."""
     defaults = dict(_defaults(options_class))
     try:
         hints = get_type_hints(options_class, include_extras=True)

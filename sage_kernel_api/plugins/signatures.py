@@ -10,6 +10,7 @@ import inspect
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from inspect import Parameter, Signature
+from types import FunctionType
 from typing import Any, Final
 
 __all__ = ["compare_members", "protocol_members"]
@@ -66,13 +67,16 @@ def _compare_method(
     if inspect.iscoroutinefunction(method):
         yield f"{owner}.{name} is `async def` and must be a plain `def`"
     drops_self = _drops_self(target, name, found)
-    if inspect.isfunction(method):
-        # Of these two objects alone, and asked again for each kernel that is made.
-        problems = _remembered_differences(wanted, method, drops_self)
-    else:
-        problems = _differences(wanted, method, drops_self)
+    # Plain functions never change their signature, and are asked again for each kernel made.
+    is_lasting = _is_plain_function(method) and _is_plain_function(wanted)
+    differences = _remembered_differences if is_lasting else _differences
+    problems = differences(wanted, method, drops_self)
     if problems:
         yield f"{owner}.{name}: {'; '.join(problems)}; write: {_template(name, wanted)}"
+
+
+def _is_plain_function(found: object) -> bool:
+    return isinstance(found, FunctionType)
 
 
 def _underlying(found: object) -> object:
