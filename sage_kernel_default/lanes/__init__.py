@@ -6,7 +6,6 @@ from sage_kernel_default.lanes.driver import Driver, Flow, Pacing, TaskLane, Unt
 from sage_kernel_default.lanes.fleet import Fleet
 from sage_kernel_default.lanes.lane import Lane
 from sage_kernel_default.lanes.layout import pack_layout
-from sage_kernel_default.lanes.simulated import SimulatedDriver, Turn, VirtualClock
 from sage_kernel_default.lanes.site import LoopReporter, Site, lay_out, spread_loops
 from sage_kernel_default.lanes.threads import ThreadDriver
 
@@ -21,14 +20,11 @@ __all__ = [
     "LoopReporter",
     "Pacing",
     "RemoteTask",
-    "SimulatedDriver",
     "Site",
     "TaskLane",
     "TaskView",
     "ThreadDriver",
-    "Turn",
     "Until",
-    "VirtualClock",
     "assign",
     "lane_name",
     "lay_out",
