@@ -1,7 +1,7 @@
 """Lanes: what runs the tasks of a job, on threads of this process and in processes of their own."""
 
 from sage_kernel_default.lanes.assignment import KERNEL, Assignment, assign, lane_name
-from sage_kernel_default.lanes.counters import LocalTask, RemoteTask, TaskView
+from sage_kernel_default.lanes.counters import LocalTask, RemoteTask, Stillness, TaskView
 from sage_kernel_default.lanes.driver import Driver, Flow, Pacing, TaskLane, Until
 from sage_kernel_default.lanes.fleet import Fleet
 from sage_kernel_default.lanes.lane import Lane
@@ -21,6 +21,7 @@ __all__ = [
     "Pacing",
     "RemoteTask",
     "Site",
+    "Stillness",
     "TaskLane",
     "TaskView",
     "ThreadDriver",
