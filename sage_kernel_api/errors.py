@@ -22,6 +22,7 @@ __all__ = [
     "CheckpointError",
     "ConfigurationError",
     "ContextError",
+    "DeadlockError",
     "InterfaceError",
     "JobCancelledError",
     "JobError",
@@ -143,6 +144,10 @@ class JobStateError(JobError):
 
 class JobFailedError(JobError):
     """The job is FAILED. ``__cause__`` is the original exception of the user's code, if any."""
+
+
+class DeadlockError(JobError):
+    """No task of the job can move any more; `problems` says of each one what it waits for."""
 
 
 class JobCancelledError(JobError):

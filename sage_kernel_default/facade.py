@@ -29,7 +29,8 @@ from sage_kernel_default.detached import DetachedContext, DetachedServiceContext
 from sage_kernel_default.jobs import LocalJobManager, LocalTaskManager
 from sage_kernel_default.jobs.builder import JobBuilder
 from sage_kernel_default.jobs.explained import describe_layout
-from sage_kernel_default.lanes import Driver, SimulatedDriver, ThreadDriver
+from sage_kernel_default.lanes import Driver, ThreadDriver
+from sage_kernel_default.lanes.simulated import SimulatedDriver
 from sage_kernel_default.loggers import StandardLoggerFactory
 from sage_kernel_default.options import DefaultOptions
 from sage_kernel_default.services import (

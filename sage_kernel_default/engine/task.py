@@ -48,6 +48,7 @@ class Task:
         state: For status.
         working_on: Id of the step whose life-cycle method or poll runs; for messages about
             tasks that do not come back.
+        has_open_calls: When it last began to wait, asynchronous calls were under way.
     """
 
     def __init__(
@@ -74,6 +75,8 @@ class Task:
         self._last_wait = ""
         self._spill_after = pace.most * 4
         self._broken: BaseException | None = None
+        self._waited_s = 0.0
+        self.has_open_calls = False
 
     # --- driven by the lane ----------------------------------------------------------------
 
@@ -87,9 +90,20 @@ class Task:
             self._fail(error)
             outcome = self._end()
         self._left_s = self._clock.now_s()
-        self.times.busy_s += self._left_s - begun
-        self._last_wait = outcome.waiting_on
+        self.times.busy_s += self._left_s - begun - self._waited_s
+        self._waited_s = 0.0
+        self._note_wait(outcome.waiting_on)
         return outcome
+
+    @property
+    def waiting_on(self) -> str:
+        """Return what it waits for, in words, if it waits."""
+        return self._last_wait
+
+    def _note_wait(self, waiting_on: str) -> None:
+        self._last_wait = waiting_on
+        if waiting_on and (wiring := self._wiring) is not None and wiring.calls is not None:
+            self.has_open_calls = wiring.calls.is_working
 
     def interrupt(self) -> None:
         """End the running loops after the record at hand. From any thread, when stopping."""
@@ -255,9 +269,18 @@ class Task:
             raise
         while any(outlet.is_full for outlet in wiring.outlets):
             self._refuse_if_stopping()
-            if not self._patience.wait(None):
+            if not self._wait_for_room():
                 return
         self._refuse_if_stopping()
+
+    def _wait_for_room(self) -> bool:
+        self._note_wait(_ROOM.waiting_on)
+        begun = self._clock.now_s()
+        could_wait = self._patience.wait(None)
+        waited_s = self._clock.now_s() - begun
+        self._waited_s += waited_s
+        self.times.blocked_s += waited_s
+        return could_wait
 
     def pause(self, seconds: float) -> None:
         """Let *seconds* pass, unless the job ends before."""

@@ -85,7 +85,9 @@ class JobBuilder:
         fleet = self._fleet(plan, job, assignment, remote, client) if remote else None
         site = self._site(graph, assignment, job, client, fleet)
         local = {
-            task.assembly.spec: LocalTask(task, plan.edges, self.driver.lane_name)
+            task.assembly.spec: LocalTask(
+                task, plan.edges, site.lanes[task.assembly.spec], self.driver.lane_name
+            )
             for task in site.tasks
         }
         tasks: list[TaskView] = [remote.get(spec) or local[spec] for spec in graph.tasks]

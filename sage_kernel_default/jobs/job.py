@@ -15,6 +15,7 @@ from sage_kernel_api.errors import JobError, StepError
 from sage_kernel_api.values import TERMINAL_STATES, JobId, JobState, JobStatus
 from sage_kernel_default.engine import Supervisor
 from sage_kernel_default.graph import PhysicalGraph
+from sage_kernel_default.jobs.deadlock import Watchdog
 from sage_kernel_default.jobs.ledger import edges_of, imbalance, steps_of
 from sage_kernel_default.jobs.states import check_move
 from sage_kernel_default.lanes import Driver, Fleet, Lane, TaskView, Until
@@ -65,6 +66,7 @@ class Job(Supervisor):
         self.is_stopping = False
         self.leaked: list[str] = []
         self._stop_timeout_s = stop_timeout_s
+        self._look_every_s = driver.look_every_s
         self._on_state = on_state
         self._changed = threading.Condition()
         self._unopened = 0
@@ -205,7 +207,10 @@ class Job(Supervisor):
         return not self.is_stopping
 
     def _await_lanes(self, parts: JobParts) -> Iterator[Until]:
-        yield Until(lambda: not self._running or self.is_stopping)
+        watchdog = Watchdog(parts.tasks, parts.fleet)
+        while self._running and not self.is_stopping:
+            yield Until(lambda: not self._running or self.is_stopping, self._look_every_s)
+            self._look_for_deadlock(watchdog)
         yield Until(lambda: not self._running, self._stop_timeout_s)
         if parts.fleet is not None and not parts.fleet.has_ended:
             # Threads that wait for a lane which does not read go on once it is gone.
@@ -216,6 +221,14 @@ class Job(Supervisor):
                 lane.join()
             else:
                 self.leaked.extend(lane.abandon())
+
+    def _look_for_deadlock(self, watchdog: Watchdog) -> None:
+        # Tasks that wait to be released or resumed wait for others than each other.
+        if self.is_paused or self.is_stopping or not self.is_released or not self._running:
+            watchdog.forget()
+        elif (deadlock := watchdog.look()) is not None:
+            deadlock.job_id = self.id
+            self.task_failed(deadlock)
 
     def _stop_services(self, parts: JobParts) -> None:
         is_late = self.is_stopping

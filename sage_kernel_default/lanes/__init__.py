@@ -1,12 +1,11 @@
 """Lanes: what runs the tasks of a job, on threads of this process and in processes of their own."""
 
 from sage_kernel_default.lanes.assignment import KERNEL, Assignment, assign, lane_name
-from sage_kernel_default.lanes.counters import LocalTask, RemoteTask, TaskView
+from sage_kernel_default.lanes.counters import LocalTask, RemoteTask, Stillness, TaskView
 from sage_kernel_default.lanes.driver import Driver, Flow, Pacing, TaskLane, Until
 from sage_kernel_default.lanes.fleet import Fleet
 from sage_kernel_default.lanes.lane import Lane
 from sage_kernel_default.lanes.layout import pack_layout
-from sage_kernel_default.lanes.simulated import SimulatedDriver, Turn, VirtualClock
 from sage_kernel_default.lanes.site import LoopReporter, Site, lay_out, spread_loops
 from sage_kernel_default.lanes.threads import ThreadDriver
 
@@ -21,14 +20,12 @@ __all__ = [
     "LoopReporter",
     "Pacing",
     "RemoteTask",
-    "SimulatedDriver",
     "Site",
+    "Stillness",
     "TaskLane",
     "TaskView",
     "ThreadDriver",
-    "Turn",
     "Until",
-    "VirtualClock",
     "assign",
     "lane_name",
     "lay_out",

@@ -12,12 +12,13 @@ from dataclasses import replace
 from typing import Final
 
 from sage_kernel_api.errors import LaneError, TransferError
-from sage_kernel_default.engine import Supervisor, Surroundings, Task
+from sage_kernel_default.engine import Supervisor, Surroundings
 from sage_kernel_default.graph import PhysicalGraph
 from sage_kernel_default.lanes.assignment import KERNEL, assign
 from sage_kernel_default.lanes.calls import LaneServices
 from sage_kernel_default.lanes.channel import Send
-from sage_kernel_default.lanes.counters import frozen, report_of
+from sage_kernel_default.lanes.counters import TaskReport, frozen, report_of
+from sage_kernel_default.lanes.driver import TaskLane
 from sage_kernel_default.lanes.kinds import (
     ANSWER,
     CREDIT,
@@ -95,6 +96,7 @@ class _LaneJob(Supervisor):
         self._ended = threading.Semaphore(0)
         self._exit = threading.Event()
         self._dispatching = threading.Lock()
+        self._reporting = threading.Lock()
         forward_logs(endpoint.send, layout.log_level)
         graph = PhysicalGraph.from_plan(layout.plan, layout.job_id)
         self._plan = graph.plan
@@ -130,7 +132,7 @@ class _LaneJob(Supervisor):
             lane.start()
         for _ in lanes:
             self._ended.acquire()
-        self._endpoint.send(DONE, 0, self._reports())
+        self._report(DONE, 0)
         self._exit.wait()
 
     # --- from the tasks ----------------------------------------------------------------------
@@ -191,7 +193,7 @@ class _LaneJob(Supervisor):
             CREDIT: site.arrived,
             FLAGS: self._take_flags,
             EXIT: lambda _: self._exit.set(),
-            REPORT_WANTED: lambda m: self._endpoint.send(REPORT, m.channel, self._reports()),
+            REPORT_WANTED: lambda m: self._report(REPORT, m.channel),
             ANSWER: self._services.answered,
             REFUSAL: self._services.answered,
             LOOP_PROBE: lambda m: site.shares[m.channel].probe(decode(m.body)),
@@ -206,8 +208,13 @@ class _LaneJob(Supervisor):
             else:
                 lane.ring()
 
-    def _reports(self) -> Encoded:
-        return encode([self._report(task) for task in self._site.tasks])
+    def _report(self, kind: int, question: int) -> None:
+        # Under a lock from the look to the end of the sending: an older look that arrives after
+        # the last one would be taken for the final counts.
+        with self._reporting:
+            looks = [self._look(lane) for lane in self._site.lanes.values()]
+            self._endpoint.send(kind, question, encode(looks))
 
-    def _report(self, task: Task) -> object:
-        return frozen(report_of(task, self._plan.edges))
+    def _look(self, lane: TaskLane) -> TaskReport:
+        assert lane.task is not None
+        return frozen(report_of(lane.task, self._plan.edges, lane))

@@ -67,6 +67,16 @@ class TaskLane(Lane, Protocol):
     bell: Patience
     task: Task | None
 
+    @property
+    @abstractmethod
+    def turns(self) -> int:
+        """Return a number that grows whenever the lane begins to wait."""
+
+    @property
+    @abstractmethod
+    def is_resting(self) -> bool:
+        """True if it waits for its bell, which nobody has rung, and for no moment in time."""
+
 
 class Driver(Protocol):
     """Makes what gives tasks and jobs their turns.
@@ -74,10 +84,12 @@ class Driver(Protocol):
     Attributes:
         clock: Of all that it drives.
         lane_name: What status shows as the lane of its tasks.
+        look_every_s: How often a job should look whether it is stuck.
     """
 
     clock: Clock
     lane_name: str
+    look_every_s: float
 
     @abstractmethod
     def make_lane(self, name: str, ended: Callable[[], None]) -> TaskLane:

@@ -96,6 +96,7 @@ class SimulatedDriver(Driver):
     def __init__(self, seed: int) -> None:
         self.seed = seed
         self.lane_name = "simulated"
+        self.look_every_s = 60.0
         self.time = VirtualClock()
         self.clock: Clock = self.time
         self.turns = 0
@@ -174,7 +175,12 @@ class SimulatedDriver(Driver):
             if due_s > end_s:
                 self.time.move_to(end_s)
                 return is_over()
-            if due_s == math.inf or (timeout_s is None and idle_jumps > _STANDSTILL):
+            is_standing = all(
+                actor.due_s == math.inf
+                for actor in self._actors
+                if isinstance(actor, SimulatedLane)
+            )
+            if due_s == math.inf or (is_standing and idle_jumps > _STANDSTILL):
                 raise JobStateError(
                     "Nothing in the simulation will move by itself any more. A job that is "
                     "paused must be resumed before one waits for its end."
@@ -218,6 +224,7 @@ class SimulatedLane(TaskLane):
         self.due_s = math.inf
         self.task: Task | None = None
         self.has_ended = False
+        self._turns = 0
         self._own_bell = SimulatedBell(world.time)
         self.bell: Patience = self._own_bell
         self._ended = ended
@@ -227,6 +234,16 @@ class SimulatedLane(TaskLane):
     def is_ready(self) -> bool:
         """True if the bell rang, or the last turn asked for another."""
         return self._own_bell.has_rung
+
+    @property
+    def turns(self) -> int:
+        """How many turns it has had."""
+        return self._turns
+
+    @property
+    def is_resting(self) -> bool:
+        """True if only another actor can wake it."""
+        return not self._own_bell.has_rung and self.due_s == math.inf
 
     def start(self) -> None:
         """Begin to have turns."""
@@ -256,6 +273,7 @@ class SimulatedLane(TaskLane):
         task = self.task
         assert task is not None
         self._own_bell.has_rung = False
+        self._turns += 1
         outcome = task.step()
         self.due_s = math.inf if outcome.wait_s is None else now_s + outcome.wait_s
         assembly = task.assembly

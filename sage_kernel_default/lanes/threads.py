@@ -28,7 +28,14 @@ class ThreadBell(Patience):
     """Wakes one thread."""
 
     def __init__(self) -> None:
+        self.waits = 0
         self._event = threading.Event()
+        self._is_open_end = False
+
+    @property
+    def is_resting(self) -> bool:
+        """True if somebody waits for a ring only, and none came."""
+        return self._is_open_end and not self._event.is_set()
 
     def ring(self) -> None:
         """Make the lane look again."""
@@ -38,7 +45,13 @@ class ThreadBell(Patience):
 
     def wait(self, timeout_s: float | None) -> bool:
         """Wait for the bell."""
-        self._event.wait(timeout_s)
+        self.waits += 1
+        if timeout_s is None:
+            self._is_open_end = True
+            self._event.wait()
+            self._is_open_end = False
+        else:
+            self._event.wait(min(timeout_s, threading.TIMEOUT_MAX))
         self._event.clear()
         return True
 
@@ -52,6 +65,16 @@ class ThreadLane(TaskLane):
         self.has_ended = False
         self._ended = ended
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    @property
+    def turns(self) -> int:
+        """How often it has begun to wait."""
+        return self.bell.waits
+
+    @property
+    def is_resting(self) -> bool:
+        """True if only another thread can wake it."""
+        return self.bell.is_resting
 
     def start(self) -> None:
         """Begin to drive `task`, which must be set."""
@@ -127,6 +150,8 @@ class ThreadFlow(Flow):
 
 class ThreadDriver(Driver):
     """A thread for each task and each job, and the clock of the machine."""
+
+    look_every_s = 1.0
 
     def __init__(self) -> None:
         self.clock: Clock = MonotonicClock()
