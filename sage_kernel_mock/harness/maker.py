@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from sage_kernel_mock.facade import MockKernelFacade
 from sage_kernel_mock.harness.step_harness import StepHarness
 
 __all__ = ["HarnessMaker"]
 
+I = TypeVar("I")  # noqa: E741 - the field's letter for an input
+O = TypeVar("O")  # noqa: E741 - the field's letter for an output
+
 
 class HarnessMaker:
     """Makes harnesses, called as `StepHarness` is, and closes all of them at the end.
+
+    Args:
+        kernel: On which all of them run; None for one each.
 
     Example:
         >>> from sage_kernel_api import FilterFunction
@@ -25,7 +32,8 @@ class HarnessMaker:
         >>> step_harness.close()
     """
 
-    def __init__(self) -> None:
+    def __init__(self, kernel: MockKernelFacade | None = None) -> None:
+        self._kernel = kernel
         self._made: list[StepHarness[Any, Any]] = []
 
     if TYPE_CHECKING:
@@ -35,9 +43,15 @@ class HarnessMaker:
 
         def __call__(self, function: Any, *args: Any, **kwargs: Any) -> StepHarness[Any, Any]:
             """Make one."""
-            harness = StepHarness(function, *args, **kwargs)
-            self._made.append(harness)
-            return harness
+            return self.add(StepHarness(function, *args, **kwargs))
+
+    def add(self, harness: StepHarness[I, O]) -> StepHarness[I, O]:
+        """Close *harness* too at the end, and let it run where the others do; returns it.
+
+        For those that are made of callables: ``step_harness.add(StepHarness.map(len))``.
+        """
+        self._made.append(harness.configure(kernel=self._kernel))
+        return harness
 
     def close(self) -> None:
         """Close all harnesses, last made first.
