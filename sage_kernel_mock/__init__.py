@@ -36,6 +36,9 @@ if TYPE_CHECKING:
         StateLoaded,
         StateSaved,
     )
+    from sage_kernel_mock.harness.maker import HarnessMaker
+    from sage_kernel_mock.harness.snapshot import StepSnapshot
+    from sage_kernel_mock.harness.step_harness import StepHarness
     from sage_kernel_mock.journal import Journal, JournalEntry
     from sage_kernel_mock.options import MockOptions
     from sage_kernel_mock.scripts import Placeholder, ServiceScripts
@@ -49,6 +52,7 @@ __all__ = [
     "DeadLettered",
     "FaultStruck",
     "Faults",
+    "HarnessMaker",
     "InjectedFaultError",
     "Journal",
     "JournalEntry",
@@ -71,6 +75,8 @@ __all__ = [
     "StateCleared",
     "StateLoaded",
     "StateSaved",
+    "StepHarness",
+    "StepSnapshot",
 ]
 
 _HOMES: Final = {
@@ -80,6 +86,7 @@ _HOMES: Final = {
     "DeadLettered": "happenings",
     "FaultStruck": "happenings",
     "Faults": "faults",
+    "HarnessMaker": "harness.maker",
     "InjectedFaultError": "faults",
     "Journal": "journal",
     "JournalEntry": "journal",
@@ -102,6 +109,8 @@ _HOMES: Final = {
     "StateCleared": "happenings",
     "StateLoaded": "happenings",
     "StateSaved": "happenings",
+    "StepHarness": "harness.step_harness",
+    "StepSnapshot": "harness.snapshot",
 }
 
 

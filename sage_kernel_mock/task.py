@@ -103,18 +103,26 @@ class Task:
             else:
                 self._queue(parcel)
 
-    def open(self) -> None:
-        """Make the instance and open it.
+    def make(self) -> None:
+        """Make the instance.
 
         Raises:
             StepError: The user's code raised.
         """
         try:
-            runnable = self._make()
+            self.runnable = self._make()
         except Exception as error:
             raise step_failure(self.step["id"], error, doing="making the function") from error
-        self.runnable = runnable
-        self._guard("open", runnable.open)
+
+    def open(self) -> None:
+        """Open the instance; make it, if that was not done.
+
+        Raises:
+            StepError: The user's code raised.
+        """
+        if self.runnable is None:
+            self.make()
+        self._guard("open", self.opened().open)
 
     def poll(self) -> SourcePoll:
         """Ask a source for its next record, and send it.
@@ -165,6 +173,10 @@ class Task:
         if self.runnable is not None:
             runnable, self.runnable = self.runnable, None
             self._guard("close", runnable.close)
+
+    def discard(self) -> None:
+        """Forget what is in the inbox, after a failure."""
+        self._inbox.clear()
 
     # --- one record --------------------------------------------------------------------------
 

@@ -67,7 +67,13 @@ class Timeline:
             heapq.heappop(self._due)[2]()
 
     def pass_time(self, seconds: float) -> None:
-        """Move the clock by *seconds* (at least 0), from one due call to the next."""
+        """Move the clock by *seconds* (at least 0), from one due call to the next.
+
+        Raises:
+            ConfigurationError: *seconds* is negative or not a number; the clock stands still.
+        """
+        if not seconds >= 0:
+            self.clock.advance(seconds)
         end_s = self.clock.now_s + seconds
         while (at_s := self.next_s) is not None and at_s < end_s:
             self._move_to(at_s)

@@ -44,6 +44,7 @@ def assert_same_records(actual: Iterable[T], expected: Iterable[T]) -> None:
           missing:    1
           unexpected: 4
     """
+    __tracebackhide__ = True
     actual, expected = list(actual), list(expected)
     if differences := multiset_differences(actual, expected):
         raise AssertionError(
@@ -75,6 +76,7 @@ def assert_per_key_order(
               expected: 'a1', 'a2'
               got:      'a2', 'a1'
     """
+    __tracebackhide__ = True
     differences = per_key_differences(actual, expected, key=key)
     if differences:
         keys = "1 key differ" if len(differences) == 1 else f"{len(differences)} keys differ"
