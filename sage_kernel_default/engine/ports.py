@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple, Protocol
 
 from sage_kernel_api.values import Payload
+from sage_kernel_default.engine.marks import Mark
 
 __all__ = [
     "DONE",
@@ -31,10 +32,12 @@ class Frame(NamedTuple):
     Attributes:
         values: The records, in order.
         keys: Their keys, as a parallel list; None where the edge needs none.
+        times: Their event times in microseconds, as a parallel list; None where they have none.
     """
 
     values: list[Payload]
     keys: list[Payload] | None
+    times: list[int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +127,12 @@ class Channel(Protocol):
         """Say that no frame will follow."""
 
     @abstractmethod
-    def take(self) -> Frame | None:
-        """Return the oldest frame, or None if there is none now."""
+    def put_mark(self, mark: Mark) -> None:
+        """Hand over a mark, behind all frames so far. It uses no credit and is not counted."""
+
+    @abstractmethod
+    def take(self) -> Frame | Mark | None:
+        """Return the oldest frame or mark, or None if there is none now."""
 
     @abstractmethod
     def consume(self, count: int) -> None:
@@ -134,4 +141,4 @@ class Channel(Protocol):
     @property
     @abstractmethod
     def has_ended(self) -> bool:
-        """True once the writer has ended and every frame was taken."""
+        """True once the writer has ended and all was taken."""

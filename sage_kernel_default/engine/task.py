@@ -14,6 +14,8 @@ from sage_kernel_api.runnable import AsyncOutcome, SourcePoll, SourceRunnable
 from sage_kernel_default.engine.assembly import Assembly
 from sage_kernel_default.engine.async_steps import AsyncStep
 from sage_kernel_default.engine.failures import step_error
+from sage_kernel_default.engine.inlets import Inlet, TakenRecords
+from sage_kernel_default.engine.marks import Mark, Watermark
 from sage_kernel_default.engine.operators import Operator
 from sage_kernel_default.engine.pacing import Pace
 from sage_kernel_default.engine.ports import DONE, PROGRESSED, Clock, Outcome, Patience, Supervisor
@@ -155,7 +157,9 @@ class Task:
                 return _CALLS
         taken = wiring.inlets.take(limit)
         if taken is not None:
-            inlet, values, keys = taken
+            if not isinstance(taken, TakenRecords):
+                return self._take_mark(wiring, *taken)
+            inlet, values, keys, _ = taken
             begun = self._clock.now_s()
             count = len(values)
             inlet.segment.run(values, keys)
@@ -167,6 +171,16 @@ class Task:
             return self._poll(wiring)
         return self._without_input(wiring)
 
+    def _take_mark(self, wiring: Wiring, inlet: Inlet, mark: Mark) -> Outcome:
+        if isinstance(mark, Watermark):
+            self._pass_on(wiring, wiring.inlets.watermark(inlet, mark))
+        return PROGRESSED
+
+    def _pass_on(self, wiring: Wiring, mark: Mark | None) -> None:
+        if mark is not None:
+            for outlet in wiring.outlets:
+                outlet.put_mark(mark)
+
     def _hand_on(self, wiring: Wiring, calls: AsyncStep, ended: Sequence[AsyncOutcome]) -> Outcome:
         failure = calls.hand_on(ended)
         self._settle(wiring)
@@ -175,6 +189,8 @@ class Task:
         return PROGRESSED
 
     def _without_input(self, wiring: Wiring) -> Outcome:
+        for watermark in wiring.inlets.watermarks_of_ended():
+            self._pass_on(wiring, watermark)
         if wiring.calls is not None and wiring.calls.is_working:
             return _CALLS
         if wiring.inlets.has_ended(outside_of_loop=False):
