@@ -5,6 +5,7 @@ It gets clock, spawner and channels passed in, and imports no thread, time or fi
 
 from sage_kernel_default.engine.assembly import Assembly
 from sage_kernel_default.engine.context import StepContext, Surroundings
+from sage_kernel_default.engine.marks import MAX_WATERMARK, Barrier, Mark, Watermark
 from sage_kernel_default.engine.pacing import Pace, Pacer
 from sage_kernel_default.engine.ports import (
     DONE,
@@ -23,13 +24,16 @@ from sage_kernel_default.engine.termination import LoopMonitor
 
 __all__ = [
     "DONE",
+    "MAX_WATERMARK",
     "PROGRESSED",
     "Assembly",
+    "Barrier",
     "Bell",
     "Channel",
     "Clock",
     "Frame",
     "LoopMonitor",
+    "Mark",
     "Outcome",
     "Pace",
     "Pacer",
@@ -39,6 +43,7 @@ __all__ = [
     "Surroundings",
     "Task",
     "TaskTimes",
+    "Watermark",
     "edge_status",
     "step_status",
 ]

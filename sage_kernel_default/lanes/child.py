@@ -32,6 +32,7 @@ from sage_kernel_default.lanes.kinds import (
     LOOP_DRY,
     LOOP_PROBE,
     LOOP_TOLD,
+    MARK,
     OPENED,
     REFUSAL,
     REPORT,
@@ -189,6 +190,7 @@ class _LaneJob(Supervisor):
     def _make_handlers(self, site: Site) -> dict[int, Callable[[Message], None]]:
         return {
             FRAME: site.arrived,
+            MARK: site.arrived,
             END: site.arrived,
             CREDIT: site.arrived,
             FLAGS: self._take_flags,

@@ -31,6 +31,7 @@ from sage_kernel_default.lanes.kinds import (
     LOOP_DRY,
     LOOP_PROBE,
     LOOP_TOLD,
+    MARK,
     OPENED,
     REPORT,
     REPORT_WANTED,
@@ -193,6 +194,7 @@ class LaneProcess:
     def _make_handlers(self) -> dict[int, Callable[[Message], None]]:
         return {
             FRAME: self._arrived,
+            MARK: self._arrived,
             END: self._arrived,
             CREDIT: self._arrived,
             OPENED: lambda _: self._crew.supervisor.task_opened(),

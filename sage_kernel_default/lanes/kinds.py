@@ -24,6 +24,7 @@ __all__ = [
     "LOOP_DRY",
     "LOOP_PROBE",
     "LOOP_TOLD",
+    "MARK",
     "OPENED",
     "REFUSAL",
     "REPORT",
@@ -66,3 +67,6 @@ LOOP_TOLD: Final = FIRST_FREE + 15
 LOOP_ANSWER: Final = FIRST_FREE + 16
 """To a probe: its wave, and the counts or None."""
 LOG: Final = FIRST_FREE + 17
+
+# Both ways, and between lanes, as FRAME.
+MARK: Final = FIRST_FREE + 18
