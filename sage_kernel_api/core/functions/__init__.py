@@ -10,6 +10,7 @@ from sage_kernel_api.core.functions.batch_functions import (
     RangeBatchIteratorFunction,
     SimpleBatchIteratorFunction,
 )
+from sage_kernel_api.core.functions.block_source import BlockSourceFunction
 from sage_kernel_api.core.functions.collector import Collector
 from sage_kernel_api.core.functions.element_functions import (
     FieldKeyByFunction,
@@ -57,6 +58,7 @@ __all__ = [
     "BaseJoinFunction",
     "BaseService",
     "BatchFunction",
+    "BlockSourceFunction",
     "CoMap2",
     "CoMap3",
     "CoMap4",

@@ -1,6 +1,7 @@
 """The running side of steps."""
 
 from sage_kernel_api.core.operators.base_operator import BaseOperator, is_function_class
+from sage_kernel_api.core.operators.block_source_operator import BlockSourceOperator
 from sage_kernel_api.core.operators.element_operators import (
     FilterOperator,
     FlatMapOperator,
@@ -27,6 +28,7 @@ from sage_kernel_api.core.operators.source_operators import (
 __all__ = [
     "BaseOperator",
     "BatchOperator",
+    "BlockSourceOperator",
     "CoMapOperator",
     "CollectionOperator",
     "FilterOperator",
