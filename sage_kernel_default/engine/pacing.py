@@ -12,6 +12,10 @@ __all__ = ["Pace", "Pacer"]
 
 _LONG_S: Final = 0.02
 _FORGET: Final = 1.25
+_WAITING_S: Final = 0.00005
+"""A source that takes longer for a record is taken for one that waits for it."""
+_SENDING_SHARE: Final = 8
+"""Such a source gives records for so many times as long as it takes to send them on."""
 
 
 class Pacer(Protocol):
@@ -26,8 +30,8 @@ class Pacer(Protocol):
     limit: int
 
     @abstractmethod
-    def took(self, seconds: float, count: int) -> None:
-        """Learn from a frame of *count* records; may change `limit`."""
+    def took(self, seconds: float, count: int, waited_s: float = 0.0, sent_s: float = 0.0) -> None:
+        """Learn from a frame of *count* records; may change `limit`. See `Pace.took`."""
 
 
 class Pace(Pacer):
@@ -47,13 +51,25 @@ class Pace(Pacer):
         self._cost_s = 0.0
         self.limit = 1
 
-    def took(self, seconds: float, count: int) -> None:
+    def took(self, seconds: float, count: int, waited_s: float = 0.0, sent_s: float = 0.0) -> None:
         """Learn from a frame of *count* records.
 
         What counts is the cheapest of the last frames: a thread that had to wait for the
         interpreter looks slow, and smaller frames would make it slower.
+
+        Args:
+            seconds: From the first look for records until all loops had run.
+            count: How many records there were.
+            waited_s: How much of it the source took. One that waits for its records gives
+                few at a time: what it has must not wait for what it has not.
+            sent_s: What sending the frame took after that.
         """
         if not count:
+            return
+        if waited_s > _WAITING_S * count:
+            one_s = waited_s / count
+            worth_s = min(sent_s * _SENDING_SHARE, self._target_s)
+            self.limit = max(1, min(self.most, int(worth_s / one_s)))
             return
         cost_s = seconds / count
         self._cost_s = min(cost_s, self._cost_s * _FORGET) if self._cost_s else cost_s

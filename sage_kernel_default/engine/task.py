@@ -77,6 +77,7 @@ class Task:
         self._wiring: Wiring | None = None
         self._has_source_ended = False
         self._left_s: float | None = None
+        self._worked_until = 0.0
         self._last_wait = ""
         self._spill_after = pace.most * 4
         self._broken: BaseException | None = None
@@ -215,7 +216,7 @@ class Task:
         begun, count = self._clock.now_s(), len(values)
         inlet.segment.run(values, keys)
         self._settle(wiring)
-        self._pace.took(self._clock.now_s() - begun, count)
+        self._pace.took(self._worked_until - begun, count)
         return PROGRESSED
 
     def _take_mark(self, wiring: Wiring, inlet: Inlet, mark: Mark) -> Outcome:
@@ -263,11 +264,17 @@ class Task:
             records = clearable(poll.records)
         except BaseException as error:
             raise step_error(source.step, error, doing="poll") from error
-        source.counters.polled += len(records)
+        polled, count = self._clock.now_s(), len(records)
+        source.counters.polled += count
         if records and segment is not None:
             segment.run(records, [])
         self._settle(wiring)
-        self._pace.took(self._clock.now_s() - begun, len(records))
+        self._pace.took(
+            self._worked_until - begun,
+            count,
+            waited_s=polled - begun,
+            sent_s=self._clock.now_s() - self._worked_until,
+        )
         self._has_source_ended = poll.status == "ended"
         if poll.status == "idle":
             return Outcome("idle", _INPUT.waiting_on, max(poll.wait_s, 0.0))
@@ -364,6 +371,8 @@ class Task:
 
     def _move_on(self, wiring: Wiring) -> None:
         wiring.run_segments()
+        # What sending costs is no reason for smaller frames: most of it is paid per frame.
+        self._worked_until = self._clock.now_s()
         for outlet in wiring.outlets:
             try:
                 outlet.flush()
