@@ -29,6 +29,7 @@ from sage_kernel_default.detached import DetachedContext, DetachedServiceContext
 from sage_kernel_default.jobs import LocalJobManager, LocalTaskManager
 from sage_kernel_default.jobs.builder import JobBuilder
 from sage_kernel_default.jobs.explained import describe_layout
+from sage_kernel_default.jobs.queues import channels_of
 from sage_kernel_default.lanes import Driver, ThreadDriver
 from sage_kernel_default.lanes.simulated import SimulatedDriver
 from sage_kernel_default.loggers import StandardLoggerFactory
@@ -106,7 +107,10 @@ class DefaultKernelFacade:
         self.logger_factory = StandardLoggerFactory()
         self._registry = self._make_registry("", None)
         self.service_manager = LocalServiceManager(self._registry, self._begin)
-        self.queue_manager = LocalQueueManager(self._check_open)
+        self.queue_manager = LocalQueueManager(
+            self._check_open,
+            lambda: channels_of(self.job_manager.jobs(), options.channel_capacity),
+        )
         self._builder = JobBuilder(
             options,
             self._driver,

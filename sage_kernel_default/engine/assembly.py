@@ -79,12 +79,6 @@ class Assembly:
         """Return the number of records handed to channels."""
         return sum(self.channels[spec].sent for spec in self.spec.outputs)
 
-    @property
-    def queue_depth(self) -> int:
-        """Return the number of records that wait in the input channels."""
-        inputs = [self.channels[spec] for spec in self.spec.inputs]
-        return sum(channel.sent - channel.consumed for channel in inputs)
-
     def make_operators(self, begin: Callable[[str], None]) -> list[Operator]:
         """Make an instance of every step, upstream first; runs the users' constructors."""
         return [self._make(self.plan.steps[step], begin) for step in self.spec.group.steps]

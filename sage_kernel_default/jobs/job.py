@@ -14,9 +14,9 @@ from typing import Final
 from sage_kernel_api.errors import JobError, StepError
 from sage_kernel_api.values import TERMINAL_STATES, JobId, JobState, JobStatus
 from sage_kernel_default.engine import Supervisor
-from sage_kernel_default.graph import PhysicalGraph
+from sage_kernel_default.graph import ChannelSpec, PhysicalGraph
 from sage_kernel_default.jobs.deadlock import Watchdog
-from sage_kernel_default.jobs.ledger import edges_of, imbalance, steps_of
+from sage_kernel_default.jobs.ledger import depths_of, edges_of, imbalance, steps_of
 from sage_kernel_default.jobs.states import check_move
 from sage_kernel_default.lanes import Driver, Fleet, Lane, TaskView, Until
 from sage_kernel_default.services import ServiceRegistry
@@ -135,12 +135,19 @@ class Job(Supervisor):
             job_id=self.id,
             name=self.name,
             state=self.state,
-            steps=steps_of(tasks),
+            steps=steps_of(self.parts.graph, tasks),
             edges=edges_of(self.parts.graph, tasks, is_live=is_live),
         )
         if self.state is JobState.FAILED and self._failure is not None:
             status["exception"] = self._failure
         return status
+
+    def depths(self) -> dict[ChannelSpec, int]:
+        """Return how many records each channel holds; nothing once the job has ended."""
+        if self.state in TERMINAL_STATES:
+            return {}
+        self.refresh()
+        return depths_of(self.parts.graph, self.parts.tasks)
 
     def refresh(self) -> None:
         """Bring in the counters of tasks in other processes."""

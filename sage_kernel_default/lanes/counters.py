@@ -84,6 +84,8 @@ class TaskReport:
         times: As `Task.times`.
         steps: Counters by step id.
         edges: Counters by position of the edge in the plan.
+        sent: Records ever put into its output channels, by their numbers.
+        consumed: Records it has finished with, by the numbers of its input channels.
         stillness: Whether it can move by itself.
     """
 
@@ -91,9 +93,10 @@ class TaskReport:
     times: TaskTimes = field(default_factory=TaskTimes)
     records_in: int = 0
     records_out: int = 0
-    queue_depth: int = 0
     steps: Mapping[str, StepCounters] = field(default_factory=dict)
     edges: Mapping[int, EdgeCounters] = field(default_factory=dict)
+    sent: Mapping[int, int] = field(default_factory=dict)
+    consumed: Mapping[int, int] = field(default_factory=dict)
     stillness: Stillness = field(default_factory=Stillness)
 
 
@@ -129,19 +132,22 @@ class RemoteTask:
 
 def report_of(task: Task, edges: Sequence[Edge], lane: TaskLane) -> TaskReport:
     """Look at a task of this process; the counters in it are live."""
-    assembly = task.assembly
+    assembly, channels = task.assembly, task.assembly.channels
+    # What was consumed is read first: a channel must never seem to hold less than nothing.
+    consumed = {spec.number: channels[spec].consumed for spec in assembly.spec.inputs}
     return TaskReport(
         task.state,
         task.times,
         assembly.records_in,
         assembly.records_out,
-        assembly.queue_depth,
         assembly.steps,
         {
             number: assembly.edges[edge]
             for number, edge in enumerate(edges)
             if edge in assembly.edges
         },
+        {spec.number: channels[spec].sent for spec in assembly.spec.outputs},
+        consumed,
         _stillness(task, lane),
     )
 

@@ -113,7 +113,7 @@ def _channels(
     site: Site,
 ) -> dict[ChannelSpec, Channel]:
     channels: dict[ChannelSpec, Channel] = {}
-    for number, spec in enumerate(graph.channels):
+    for spec in graph.channels:
         credit = None if spec.is_reserved else capacity
         writer, reader = assignment.lane_of[spec.writer], assignment.lane_of[spec.reader]
         if writer == reader == here:
@@ -121,8 +121,8 @@ def _channels(
         elif here in (writer, reader):
             bell = bells[spec.writer if writer == here else spec.reader]
             there = reader if writer == here else writer
-            remote = RemoteChannel(str(spec.edge), number, credit, send_to(there), bell)
-            site.remotes[number] = channels[spec] = remote
+            remote = RemoteChannel(str(spec.edge), spec.number, credit, send_to(there), bell)
+            site.remotes[spec.number] = channels[spec] = remote
     return channels
 
 
