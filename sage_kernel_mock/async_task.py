@@ -51,7 +51,7 @@ class AsyncTask(Task):
             wait_for_any([self], lambda: self._parts.timeline.host.wait_for(lambda: self.has_news))
             self.emit()
         parcel = self._inbox[0]
-        self.tally.records_in += 1
+        self._count_taken()
         self.context.facts.key = parcel.key
         outcome = self._give(parcel)
         self.context.facts.key = None

@@ -14,6 +14,7 @@ from sage_kernel_mock.facts import MockFacts
 from sage_kernel_mock.faults import Faults
 from sage_kernel_mock.journal import Journal
 from sage_kernel_mock.keyed_state import MockKeyedState
+from sage_kernel_mock.queues import MockQueueManager
 from sage_kernel_mock.state import MockStateManager
 from sage_kernel_mock.transport import MockTransport, Outlet, SentRecord
 
@@ -29,12 +30,14 @@ class ContextParts:
         loggers: Where loggers come from.
         services: Where calls of services are answered.
         faults: What goes wrong.
+        queues: Where records go that are sent outside of jobs.
     """
 
     journal: Journal
     loggers: LoggerFactory
     services: ServiceClient
     faults: Faults
+    queues: MockQueueManager
 
 
 class MockRuntimeContext:
@@ -52,12 +55,13 @@ class MockRuntimeContext:
     ) -> None:
         self.facts = facts
         self._parts = parts
-        self._transport = (
-            MockTransport(facts, parts.journal, connect)
-            if connect
-            else MockTransport(facts, parts.journal)
+        self._transport = MockTransport(
+            facts, parts.journal, connect or self._connect, keeps_unconnected=connect is None
         )
         self._state = MockStateManager(facts.label, parts.journal, parts.faults)
+
+    def _connect(self, connection: ConnectionInfo) -> Outlet:
+        return self._parts.queues.connect(connection, self.facts.parallel_index)
 
     @property
     def name(self) -> str:

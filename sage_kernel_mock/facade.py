@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from sage_kernel_api.context import ContextConfig
@@ -22,11 +23,13 @@ from sage_kernel_mock.faults import Faults
 from sage_kernel_mock.jobs import MockJobManager
 from sage_kernel_mock.journal import Journal
 from sage_kernel_mock.options import MockOptions
+from sage_kernel_mock.queues import MockQueueManager
 from sage_kernel_mock.run import JobRun
 from sage_kernel_mock.scripts import ServiceScripts
 from sage_kernel_mock.service_desk import ServiceDesk
 from sage_kernel_mock.service_host import ServiceHost
 from sage_kernel_mock.service_manager import MockServiceManager
+from sage_kernel_mock.task_manager import MockTaskManager
 from sage_kernel_mock.timeline import Timeline
 
 __all__ = ["LenientMockKernelFacade", "MockKernelFacade"]
@@ -45,6 +48,8 @@ _CAPABILITIES: Final = frozenset(
         Capability.SIDE_OUTPUTS,
         Capability.ERROR_POLICIES,
         Capability.ASYNC_MAP,
+        Capability.TASKS,
+        Capability.QUEUES,
     }
 )
 _DEFAULTS: Final = MockOptions()
@@ -78,15 +83,19 @@ class MockKernelFacade:
         self.services = ServiceScripts(self.clock)
         self.faults = Faults(self.journal, self.clock)
         self._loggers = StandardLoggerFactory("sage_kernel.mock")
+        self._queue_manager = MockQueueManager(self._check_open)
         self._shared = ServiceHost(self.journal, self._service_context)
         self._desk = ServiceDesk(
             self.services, [self._shared], self.journal, self.clock, options, self.faults
         )
-        self._parts = ContextParts(self.journal, self._loggers, self._desk, self.faults)
+        self._parts = ContextParts(
+            self.journal, self._loggers, self._desk, self.faults, self._queue_manager
+        )
         self._service_manager = MockServiceManager(self._shared, self._desk)
         self._job_manager = MockJobManager(
             self.journal, self._make_run, self.capabilities, self._check_open
         )
+        self._task_manager = MockTaskManager(self._job_manager)
 
     @property
     def name(self) -> str:
@@ -129,6 +138,16 @@ class MockKernelFacade:
         return self._job_manager
 
     @property
+    def task_manager(self) -> MockTaskManager:
+        """Return the tasks."""
+        return self._task_manager
+
+    @property
+    def queue_manager(self) -> MockQueueManager:
+        """Return the queues."""
+        return self._queue_manager
+
+    @property
     def service_manager(self) -> MockServiceManager:
         """Return the services."""
         return self._service_manager
@@ -148,6 +167,7 @@ class MockKernelFacade:
             return
         self._is_closed = True
         self._job_manager.cancel_all()
+        self._queue_manager.close_all()
         failures = self._shared.stop_all()
         notify_kernel_stopped("mock")
         if failures:
@@ -180,7 +200,7 @@ class MockKernelFacade:
                 service.get("kwargs"),
             )
         desk = self._desk.in_front(services)
-        parts = ContextParts(self.journal, self._loggers, desk, self.faults)
+        parts = replace(self._parts, services=desk)
         return JobRun(config, parts, services, Timeline(self.clock), self._options)
 
 

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from sage_kernel_api.storage import KeyedStateStore
 from sage_kernel_api.values import Payload
 from sage_kernel_mock.facts import MockFacts
-from sage_kernel_mock.state import copy_value
 
 __all__ = ["MockKeyedState"]
 
@@ -41,17 +40,7 @@ class MockKeyedState(KeyedStateStore):
         """Return the table of one state."""
         return self._tables.setdefault(name, {})
 
-    def export(self) -> dict[str, dict[Payload, Payload]]:
-        """Return a copy of all tables.
-
-        Raises:
-            StateError: A value cannot be copied.
-        """
-        return dict(copy_value("the keyed states", self._tables))
-
-    def replace(self, tables: Mapping[str, Mapping[Payload, Payload]]) -> None:
-        """Fill all tables with copies of *tables*; functions keep the table objects they have."""
-        for table in self._tables.values():
-            table.clear()
-        for name, values in tables.items():
-            self.table(name).update(copy_value(name, dict(values)))
+    @property
+    def tables(self) -> Mapping[str, dict[Payload, Payload]]:
+        """Return all tables by name; the live ones."""
+        return self._tables

@@ -63,6 +63,11 @@ class JobRun:
         return [ledger.status() for ledger in self._wiring.ledgers]
 
     @property
+    def tasks(self) -> list[Task]:
+        """Return the tasks, upstream first."""
+        return list(self._wiring.tasks)
+
+    @property
     def was_stopped(self) -> bool:
         """Tell whether `stop` was called."""
         return self._stops

@@ -20,7 +20,7 @@ from sage_kernel_mock.happenings import (
 )
 from sage_kernel_mock.journal import Journal
 
-__all__ = ["MockStateManager", "copy_value"]
+__all__ = ["MockStateManager"]
 
 
 class MockStateManager:
@@ -46,7 +46,7 @@ class MockStateManager:
         Raises:
             StateError: The value cannot be copied; the old value stays.
         """
-        copied = copy_value(key, state)
+        copied = _copy(key, state)
         self._note(StateSaved(key, copied))
         self._values[key] = copied
         return True
@@ -54,7 +54,7 @@ class MockStateManager:
     def load_state(self, key: str, default: Any = None) -> Any:
         """Return a copy of the last saved value of *key*, or *default* itself."""
         self._note(StateLoaded(key))
-        return copy_value(key, self._values[key]) if key in self._values else default
+        return _copy(key, self._values[key]) if key in self._values else default
 
     def clear_state(self, key: str) -> bool:
         """Forget *key*. Returns False if there was nothing to forget."""
@@ -83,23 +83,18 @@ class MockStateManager:
 
     def export(self) -> dict[str, Payload]:
         """Return a copy of all values, for snapshots of a step; not written down."""
-        return dict(copy_value("all values", self._values))
+        return dict(_copy("all values", self._values))
 
     def replace(self, values: Mapping[str, Payload]) -> None:
         """Set all values to copies of *values*; later ones are forgotten. Not written down."""
-        self._values = copy_value("all values", dict(values))
+        self._values = _copy("all values", dict(values))
 
     def _note(self, happening: Happening) -> None:
         self._journal.write(self._owner, happening)
         self._faults.strike(self._owner, action_of(happening))
 
 
-def copy_value(key: str, value: Payload) -> Payload:
-    """Return a copy that shares nothing with *value*.
-
-    Raises:
-        StateError: There can be none.
-    """
+def _copy(key: str, value: Payload) -> Payload:
     try:
         return copy.deepcopy(value)
     except Exception as error:

@@ -80,7 +80,16 @@ class Task:
         self._parts = parts
         self._inbox: deque[Parcel] = deque()
         self.runnable: Runnable | None = None
-        self._counted = 0
+        self.was_opened = False
+        self.has_failed = False
+        self.records_in = 0
+        self.records_out = 0
+        self.busy_s = 0.0
+
+    @property
+    def queue_depth(self) -> int:
+        """Return the number of records in the inbox."""
+        return len(self._inbox)
 
     @property
     def has_records(self) -> bool:
@@ -122,6 +131,7 @@ class Task:
         """
         if self.runnable is None:
             self.make()
+        self.was_opened = True
         self._guard("open", self.opened().open)
 
     def poll(self) -> SourcePoll:
@@ -147,11 +157,13 @@ class Task:
             StepError: The user's code raised, and the step's policy is to fail.
         """
         parcel = self._inbox[0]
-        self.tally.records_in += 1
+        began_s = self._parts.timeline.clock.now_s
+        self._count_taken()
         self.context.facts.key = parcel.key
         outcome = self._process(parcel)
         self.context.facts.key = None
         self._count_sent()
+        self.busy_s += self._parts.timeline.clock.now_s - began_s
         self._inbox.popleft()
         settle_edge(parcel.edge, outcome)
 
@@ -177,6 +189,7 @@ class Task:
     def discard(self) -> None:
         """Forget what is in the inbox, after a failure."""
         self._inbox.clear()
+        self.context.facts.key = None
 
     # --- one record --------------------------------------------------------------------------
 
@@ -224,6 +237,7 @@ class Task:
     def _fail(self, parcel: Parcel, error: BaseException) -> NoReturn:
         if isinstance(error, KeyboardInterrupt):
             raise error  # The person at the keyboard ends the job, not this record.
+        self.has_failed = True
         raise step_failure(self.step["id"], error, record=parcel.data) from error
 
     # --- the rest ----------------------------------------------------------------------------
@@ -233,10 +247,14 @@ class Task:
         assert self.runnable is not None, "a task works only between open and close"
         return self.runnable
 
+    def _count_taken(self) -> None:
+        self.records_in += 1
+        self.tally.records_in += 1
+
     def _count_sent(self) -> None:
         sent = self.context.transport.sent_count
-        self.tally.records_out += sent - self._counted
-        self._counted = sent
+        self.tally.records_out += sent - self.records_out
+        self.records_out = sent
 
     def _make(self) -> Runnable:
         return self.step["operator"](self.context)
@@ -262,6 +280,7 @@ class Task:
         except KeyboardInterrupt:
             raise
         except BaseException as error:
+            self.has_failed = True
             raise step_failure(self.step["id"], error, doing=doing) from error
         return result
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from sage_kernel_api.communication import choose_receiver, key_group, owner_of
-from sage_kernel_api.errors import PipelineError
 from sage_kernel_api.values import NONE_KEY, ConnectionInfo, Partitioner, PartitionStrategy, Payload
 from sage_kernel_mock.facts import MockFacts
 from sage_kernel_mock.happenings import Broadcast, Sent
@@ -102,14 +101,6 @@ class SentRecord:
     key: Payload
 
 
-def _no_receivers(connection: ConnectionInfo) -> Outlet:
-    """Refuse a connection outside of a job: this kernel has no queues to connect to."""
-    raise PipelineError(
-        f"Nothing is called {', '.join(map(repr, connection.targets)) or '(no target)'}: outside "
-        "of a job the mock kernel has no receivers. Read what was sent from `context.sent`."
-    )
-
-
 class MockTransport:
     """Hand records to the edges of one output.
 
@@ -117,6 +108,7 @@ class MockTransport:
         facts: Of the context that it belongs to: name and current key.
         journal: Gets ``send`` and ``broadcast``.
         connect: Makes the outlet of a connection; raises `PipelineError` for unknown targets.
+        keeps_unconnected: Whether to keep what is sent to an output without edges.
 
     Attributes:
         sent: What was sent outside of a job, oldest first.
@@ -127,14 +119,16 @@ class MockTransport:
         self,
         facts: MockFacts,
         journal: Journal,
-        connect: Callable[[ConnectionInfo], Outlet] = _no_receivers,
+        connect: Callable[[ConnectionInfo], Outlet],
+        *,
+        keeps_unconnected: bool = True,
     ) -> None:
         self._facts = facts
         self._journal = journal
         self._connect = connect
         self._outlets: dict[str | None, list[Outlet]] = {}
         # Inside a job nobody reads them, and they would pile up.
-        self._keeps_unconnected = connect is _no_receivers
+        self._keeps_unconnected = keeps_unconnected
         self.sent: list[SentRecord] = []
         self.sent_count = 0
 

@@ -65,11 +65,6 @@ class Bench:
         # Kept, because a task lets go of its instance when it closes it.
         self.runnable: Runnable = self._task.opened()
 
-    @property
-    def in_flight(self) -> int:
-        """How many calls of an asynchronous step are under way."""
-        return self._task.in_flight if isinstance(self._task, AsyncTask) else 0
-
     def open(self) -> None:
         """Open the step."""
         with _as_it_was_raised():

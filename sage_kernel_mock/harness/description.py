@@ -16,6 +16,7 @@ from sage_kernel_api.core.functions import (
     AsyncMapFunction,
     BaseJoinFunction,
     BatchFunction,
+    BlockSourceFunction,
     FilterFunction,
     FlatMapFunction,
     KeyByFunction,
@@ -66,7 +67,7 @@ def build_for(
         for base, method in _METHODS.items():
             if issubclass(made, base):
                 return lambda _, stream: getattr(stream, method)(function, *args, **kwargs)
-        if issubclass(made, (SourceFunction, BatchFunction)):
+        if issubclass(made, (SourceFunction, BatchFunction, BlockSourceFunction)):
             return lambda env, _: env.from_source(function, *args, **kwargs)
         if issubclass(made, BaseJoinFunction):
             return lambda _, stream: _connected(stream, 2).join(function, *args, **kwargs)

@@ -1,17 +1,24 @@
-"""What a step under test has to remember, as copies.
+"""What a step under test has to remember, as a checkpoint would keep it.
 
-Knows one task of the mock kernel and the user's function in it.
+Knows one instance of a step through the contract (`StatefulRunnable`), and its context.
 """
 
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
-from sage_kernel_api.core.functions import BaseFunction
+from sage_kernel_api.communication import key_group, owner_of
 from sage_kernel_api.errors import StateError
-from sage_kernel_api.runnable import KIND_REDUCE, ReduceRunnable, Runnable
+from sage_kernel_api.runnable import (
+    AsyncOutcome,
+    ResumableAsyncRunnable,
+    Runnable,
+    StatefulRunnable,
+)
+from sage_kernel_api.storage.value_codec import ValueCodec
 from sage_kernel_api.values import Payload
 from sage_kernel_mock.contexts import MockExecutionContext
 
@@ -23,62 +30,110 @@ class StepSnapshot:
     """The state of a step at one moment; changing what it was taken from does not change it.
 
     Attributes:
+        keyed: Its keyed states, by name, then by key; those of a reduce among them.
+        fields: Its state beside that: a source's position, what ``get_state`` returned.
         saved: What the function saved by name (``save_state``).
-        keyed: Its keyed states, by name, then by key.
-        reduced: What a reduce has accumulated, by key.
-        attributes: What the function's ``get_state`` returned.
+        pending: Records in an asynchronous step, each with its key: they are called for again.
     """
 
-    saved: dict[str, Payload]
-    keyed: dict[str, dict[Payload, Payload]]
-    reduced: dict[Payload, Payload]
-    attributes: dict[str, Payload]
+    keyed: Mapping[str, Mapping[Payload, Payload]]
+    fields: Mapping[str, Payload]
+    saved: Mapping[str, Payload]
+    pending: Sequence[tuple[Payload, Payload]] = ()
 
 
-def take_snapshot(runnable: Runnable, context: MockExecutionContext) -> StepSnapshot:
-    """Return copies of all that the step has to remember.
+def take_snapshot(
+    runnable: Runnable, context: MockExecutionContext, codec: ValueCodec
+) -> StepSnapshot:
+    """Return all that the step has to remember, encoded by *codec* and decoded again.
 
     Raises:
-        StateError: Something cannot be copied, so that no kernel could keep it.
+        StateError: Something cannot be encoded; the message says what.
     """
-    function = _function_of(runnable)
-    attributes = function.get_state() if function is not None else {}
+    copied = _Copier(codec)
+    keyed = {
+        name: {
+            copied.of(f"A key of {name!r}", key): copied.of(f"A value of {name!r}", value)
+            for key, value in table.items()
+        }
+        for name, table in context.keyed_state.tables.items()
+        if table
+    }
+    state = context.state_manager.export()
     return StepSnapshot(
-        context.state_manager.export(),
-        context.keyed_state.export(),
-        _copied("the reduced values", dict(_table_of(runnable))),
-        {name: _copied(f"attribute {name!r}", value) for name, value in attributes.items()},
+        keyed,
+        copied.fields(_fields(runnable)),
+        {name: copied.of(f"The saved {name!r}", value) for name, value in state.items()},
+        [
+            (copied.of("A record", one.record), copied.of("A key", one.key))
+            for one in _pending(runnable)
+        ],
     )
 
 
-def restore_step(snapshot: StepSnapshot, runnable: Runnable, context: MockExecutionContext) -> None:
-    """Give a new, unopened step the state of *snapshot*, which stays as it is."""
-    context.state_manager.replace(snapshot.saved)
-    context.keyed_state.replace(snapshot.keyed)
-    if snapshot.reduced:
-        _table_of(runnable).update(copy.deepcopy(snapshot.reduced))
-    function = _function_of(runnable)
-    if function is not None:
-        function.restore_state(copy.deepcopy(snapshot.attributes))
+def restore_step(
+    snapshots: Sequence[StepSnapshot], runnable: Runnable, context: MockExecutionContext
+) -> None:
+    """Give a new, unopened step the state of *snapshots*; these stay as they are.
 
+    Of several, those of all old instances, the step takes its own keys, as after a change of the
+    parallelism.
 
-def _function_of(runnable: Runnable) -> BaseFunction | None:
-    function = getattr(runnable, "function", None)
-    return function if isinstance(function, BaseFunction) else None
-
-
-def _table_of(runnable: Runnable) -> dict[Payload, Payload]:
-    if runnable.kind != KIND_REDUCE:
-        return {}
-    return cast("dict[Payload, Payload]", cast("ReduceRunnable", runnable).table)
-
-
-def _copied(what: str, value: Any) -> Any:
-    try:
-        return copy.deepcopy(value)
-    except Exception as error:
+    Raises:
+        StateError: There are several, and the step's other state belongs to one instance.
+    """
+    fields = [one.fields for one in snapshots]
+    is_shared = getattr(runnable, "state_sharing", "own") == "all"
+    if len(snapshots) > 1 and any(one.saved or (one.fields and not is_shared) for one in snapshots):
         raise StateError(
-            f"{what} cannot be part of a snapshot, because a {type(value).__name__} cannot be "
-            f"copied: {error}. Make threads, files and clients in open(), and name the attribute "
-            "in __state_exclude__."
-        ) from error
+            f"The state of {context.name!r} belongs to one instance each, so {len(snapshots)} "
+            "snapshots cannot become one. Keep it by key, or restore at the same parallelism."
+        )
+    facts = context.facts
+    for snapshot in snapshots:
+        context.state_manager.replace(snapshot.saved)
+        for name, values in snapshot.keyed.items():
+            context.keyed_state.table(name).update(
+                {
+                    key: value
+                    for key, value in copy.deepcopy(dict(values)).items()
+                    if len(snapshots) == 1
+                    or owner_of(key_group(key), facts.parallelism) == facts.parallel_index
+                }
+            )
+    if any(fields):
+        cast("StatefulRunnable", runnable).restore_state(copy.deepcopy(fields))
+
+
+class _Copier:
+    def __init__(self, codec: ValueCodec) -> None:
+        self._codec = codec
+
+    def of(self, what: str, value: Payload) -> Payload:
+        try:
+            return self._codec.decode(self._codec.encode(value))
+        except StateError as error:
+            raise StateError(f"{what} cannot be part of a snapshot: {error}") from error
+
+    def fields(self, state: Mapping[str, Payload]) -> dict[str, Payload]:
+        copied: dict[str, Payload] = {}
+        for name, value in state.items():
+            try:
+                copied[name] = self.of(f"The field {name!r}", value)
+            except StateError:
+                # As the contract has it: such an entry may be lost.
+                if not name.startswith("_"):
+                    raise
+        return copied
+
+
+def _pending(runnable: Runnable) -> Sequence[AsyncOutcome]:
+    if not hasattr(runnable, "pending"):
+        return ()
+    return cast("ResumableAsyncRunnable", runnable).pending()
+
+
+def _fields(runnable: Runnable) -> Mapping[str, Payload]:
+    if not hasattr(runnable, "snapshot_state"):
+        return {}
+    return cast("StatefulRunnable", runnable).snapshot_state()

@@ -13,10 +13,12 @@ from typing import Any, Generic, Never, Self, TypeVar, overload
 
 from typing_extensions import ParamSpec
 
+from sage_kernel_api.core.environment import LocalEnvironment
 from sage_kernel_api.core.functions import (
     AsyncMapFunction,
     BaseJoinFunction,
     BatchFunction,
+    BlockSourceFunction,
     CoMap2,
     CoMap3,
     CoMap4,
@@ -33,8 +35,9 @@ from sage_kernel_api.core.functions import (
 )
 from sage_kernel_api.core.policies import ErrorPolicy, NoneResult
 from sage_kernel_api.core.streams import DataStream, KeyedStream
-from sage_kernel_api.errors import JobStateError, PipelineError, StateError
+from sage_kernel_api.errors import JobStateError, PipelineError
 from sage_kernel_api.runnable import KIND_SOURCE
+from sage_kernel_api.storage.value_codec import ValueCodec
 from sage_kernel_api.values import (
     DEAD_LETTER_OUTPUT,
     DeadLetter,
@@ -156,7 +159,7 @@ class StepHarness(Generic[I, O]):
     @overload
     def __init__(
         self: StepHarness[Never, B],
-        function: Callable[P, SourceFunction[B] | BatchFunction[B]],
+        function: Callable[P, SourceFunction[B] | BatchFunction[B] | BlockSourceFunction[B]],
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> None: ...
@@ -208,6 +211,17 @@ class StepHarness(Generic[I, O]):
             [1, 3, 3]
         """
         return cls._from(lambda _, stream: build(stream))
+
+    @classmethod
+    def of_source(
+        cls, build: Callable[[LocalEnvironment[Any]], DataStream[O]]
+    ) -> StepHarness[Never, O]:
+        """Make a harness for a source that is described as in a pipeline.
+
+        Args:
+            build: Begins one stream: ``StepHarness.of_source(lambda env: env.from_text_file(p))``.
+        """
+        return cls._from(lambda env, _: build(env))
 
     @classmethod
     def map(cls, function: Callable[[I], O]) -> StepHarness[I, O]:
@@ -267,7 +281,7 @@ class StepHarness(Generic[I, O]):
         self._surroundings = Surroundings()
         self._own_kernel: MockKernelFacade | None = None
         self._kernel: MockKernelFacade | None = None
-        self._snapshot: StepSnapshot | None = None
+        self._snapshots: tuple[StepSnapshot, ...] = ()
         self._bench: Bench | None = None
         self._is_open = False
         self._is_closed = False
@@ -317,14 +331,18 @@ class StepHarness(Generic[I, O]):
         self._kernel = kernel or self._kernel
         return self
 
-    def restore(self, snapshot: StepSnapshot) -> Self:
-        """Let the function begin with the state of *snapshot*, set before ``open``. Returns itself.
+    def restore(self, *snapshots: StepSnapshot) -> Self:
+        """Let the function begin with the state of a snapshot, set before ``open``. Returns itself.
+
+        Args:
+            snapshots: One; or those of all old instances, to see what becomes of a step at another
+                parallelism: it takes the keys that are its own.
 
         Raises:
             JobStateError: The step is open already: only a new instance is restored.
         """
         self._check_unopened("restore()")
-        self._snapshot = snapshot
+        self._snapshots = snapshots
         return self
 
     def open(self) -> Self:
@@ -518,19 +536,18 @@ class StepHarness(Generic[I, O]):
         """Return what a declared state keeps, by key: ``step.keyed_state("seen")["a"]``."""
         return self._seen().context.keyed_state.table(name)
 
-    def snapshot(self) -> StepSnapshot:
-        """Return copies of all that the step has to remember; see `restore`.
+    def snapshot(self, codec: ValueCodec | None = None) -> StepSnapshot:
+        """Return all that the step has to remember, as a checkpoint would; see `restore`.
+
+        Args:
+            codec: Encodes the values; None for one that takes what every kernel takes, which are
+                plain data and registered classes.
 
         Raises:
-            StateError: Something cannot be copied; or asynchronous calls are under way.
+            StateError: Something cannot be encoded; the message says what.
         """
         bench = self._opened()
-        if bench.in_flight:
-            raise StateError(
-                f"{bench.in_flight} calls of {bench.step['id']!r} are under way; let them end with "
-                "advance_processing_time() or finish() before the snapshot."
-            )
-        return take_snapshot(bench.runnable, bench.context)
+        return take_snapshot(bench.runnable, bench.context, codec or ValueCodec())
 
     # --- the inside ----------------------------------------------------------------------------
 
@@ -541,10 +558,12 @@ class StepHarness(Generic[I, O]):
             return self._bench
         step = describe_step(self._build, self._surroundings, self.kernel)
         bench = Bench(step, self._surroundings, self.kernel)
-        if self._snapshot is not None:
-            restore_step(self._snapshot, bench.runnable, bench.context)
+        restore_step(self._snapshots, bench.runnable, bench.context)
         self._bench, self._is_open = bench, True
         bench.open()
+        for snapshot in self._snapshots:
+            for record, key in snapshot.pending:
+                bench.push(record, key, 0)
         return bench
 
     def _seen(self) -> Bench:

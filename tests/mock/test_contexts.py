@@ -83,7 +83,7 @@ def test_what_a_lone_context_sends_is_kept_and_reported_as_unsent(kernel: MockKe
         SentRecord(3, None, None),
         SentRecord(4, None, "a"),
     ]
-    with pytest.raises(PipelineError, match="Nothing is called 'q'"):
+    with pytest.raises(PipelineError, match="nothing is called 'q'"):
         context.transport.set_downstream_connections([ConnectionInfo(("q",))])
 
 

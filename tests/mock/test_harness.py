@@ -14,10 +14,13 @@ from sage_kernel_api import (
     BaseCoMapFunction,
     BaseJoinFunction,
     BatchFunction,
+    BlockSourceFunction,
+    DataStream,
     FilterFunction,
     FlatMapFunction,
     KeyByFunction,
     ListState,
+    LocalEnvironment,
     MapFunction,
     OutputTag,
     ProcessFunction,
@@ -38,6 +41,8 @@ from sage_kernel_api.errors import (
     ServiceNotFoundError,
     StateError,
 )
+from sage_kernel_api.runnable import SourcePoll
+from sage_kernel_api.testing.script import EOF, PAUSE, scripted_source
 from sage_kernel_mock import MockKernelFacade, Processed, StepHarness
 
 
@@ -258,6 +263,34 @@ def test_sources_are_asked_once_or_to_their_end() -> None:
         assert step.poll() == []
         assert lines.run() == ["a", "b"]
         assert step.outputs == [3, 2, 0]
+
+
+def test_a_block_source_and_a_script() -> None:
+    class Upto(BlockSourceFunction[int]):
+        def __init__(self, end: int) -> None:
+            self.next, self.end = 0, end
+
+        def poll(self, limit: int) -> SourcePoll:
+            begin, self.next = self.next, min(self.next + limit, self.end)
+            return SourcePoll(range(begin, self.next), "more" if self.next < self.end else "ended")
+
+        def tell(self) -> int:
+            return self.next
+
+        def seek(self, position: int) -> None:
+            self.next = position
+
+    with StepHarness(Upto, 3) as step:
+        assert step.run() == [0, 1, 2]
+    script = StepHarness.of_source(lambda env: scripted_source(env, "a", PAUSE(60), "b", EOF))
+    with script:
+        assert script.run(limit=1) == ["a"]
+        snapshot = script.snapshot()
+        assert script.run() == ["b"]
+        assert script.clock.now_s == 60
+    again = StepHarness.of_source(lambda env: scripted_source(env, "a", PAUSE(60), "b", EOF))
+    with again.restore(snapshot):
+        assert again.run() == ["b"]
 
 
 def test_a_source_that_never_has_anything_ends_the_test() -> None:
@@ -526,21 +559,25 @@ def test_keyed_state_is_seen_and_restored_into_a_new_instance() -> None:
     assert snapshot.keyed["words"] == {"a": ["x", "y"], "b": ["z"]}, "a snapshot never changes"
 
 
-def test_attributes_saved_values_and_reduces_are_restored() -> None:
-    """Every place where a function may keep something."""
+class Total(MapFunction[int, int]):
+    __state_include__ = ("total",)
 
-    class Total(MapFunction[int, int]):
-        def __init__(self) -> None:
-            self.total = 0
+    def __init__(self) -> None:
+        self.total = 0
+        self.forgotten = 0
 
-        def execute(self, data: int) -> int:
-            self.total += data
-            self.ctx.state_manager.save_state("last", data)
-            return self.total
+    def open(self) -> None:
+        self.last = self.ctx.state_manager.load_state("last")
 
-        def open(self) -> None:
-            self.last = self.ctx.state_manager.load_state("last")
+    def execute(self, data: int) -> int:
+        self.total += data
+        self.forgotten += data
+        self.ctx.state_manager.save_state("last", data)
+        return self.total
 
+
+def test_fields_saved_values_and_reduces_are_restored() -> None:
+    """Every place where a function may keep something, and one that is none."""
     with StepHarness(Total) as step, StepHarness(Largest) as largest:
         step.push_all([1, 2])
         largest.push(5, key="a")
@@ -550,11 +587,21 @@ def test_attributes_saved_values_and_reduces_are_restored() -> None:
         StepHarness(Total).restore(snapshots[0]) as again,
         StepHarness(Largest).restore(snapshots[1]) as largest_again,
     ):
-        assert again.function.last == 2
+        assert (again.function.last, again.function.forgotten) == (2, 0)
         again.push(3)
         largest_again.push(4, key="a")
 
     assert (again.outputs, largest_again.outputs) == ([6], [5])
+
+
+def test_a_source_goes_on_behind_its_last_record() -> None:
+    """A source that begins again doubles every record."""
+    with StepHarness(Countdown, 5) as step:
+        assert step.run(limit=2) == [4, 3]
+        snapshot = step.snapshot()
+
+    with StepHarness(Countdown, 5).restore(snapshot) as again:
+        assert again.run() == [2, 0]
 
 
 def test_what_no_kernel_could_keep_is_refused() -> None:
@@ -563,27 +610,85 @@ def test_what_no_kernel_could_keep_is_refused() -> None:
     class Locks(MapFunction[int, int]):
         def __init__(self) -> None:
             self.lock = threading.Lock()
+            self._cache = threading.Lock()
+
+        def get_state(self) -> dict[str, Any]:
+            return {"lock": self.lock}
 
         def execute(self, data: int) -> int:
             return data
 
+    class MayLose(Locks):
+        __state_include__ = ("_cache",)
+        get_state = MapFunction.get_state
+
     with (
         StepHarness(Locks) as step,
-        pytest.raises(StateError, match=r"attribute 'lock'.*__state_exclude__"),
+        pytest.raises(StateError, match="cannot be part of a snapshot"),
     ):
         step.snapshot()
+    with StepHarness(MayLose) as loses:
+        assert loses.snapshot().fields == {}
 
 
-def test_a_snapshot_waits_for_no_call() -> None:
-    """Records inside of the step would be in no snapshot."""
+def test_calls_that_are_under_way_are_made_again() -> None:
+    """Records inside of a step must not be lost with the process."""
     with StepHarness(Ask) as step:
-        step.push(1.0)
-        with pytest.raises(StateError, match=r"1 calls .* under way"):
-            step.snapshot()
-        step.finish()
-        step.snapshot()
+        step.push(1.0, key="a")
+        step.push(2.0)
+        snapshot = step.snapshot()
         with pytest.raises(JobStateError):
-            step.restore(step.snapshot())
+            step.restore(snapshot)
+
+    with StepHarness(Ask).restore(snapshot) as again:
+        again.finish()
+
+    assert again.keyed_outputs == [("a", 1.0), (None, 2.0)]
+
+
+def test_at_another_parallelism_each_instance_takes_its_keys() -> None:
+    """R8: the keys of two instances are those of three, each at one of them."""
+    snapshots = []
+    for part in ("abcdef", "ghijkl"):
+        with StepHarness(Count) as step:
+            for key in part:
+                step.push("x", key=key)
+            snapshots.append(step.snapshot())
+
+    taken: list[str] = []
+    for index in range(3):
+        step = StepHarness(Count).configure(parallelism=3, parallel_index=index)
+        with step.restore(*snapshots):
+            taken += step.keyed_state("seen")
+
+    assert sorted(taken) == list("abcdefghijkl")
+
+
+def test_state_of_one_instance_cannot_be_shared_out() -> None:
+    """A total per instance means nothing to other instances."""
+    with StepHarness(Total) as step:
+        step.push(1)
+        snapshot = step.snapshot()
+
+    with pytest.raises(StateError, match="2 snapshots cannot become one"):
+        StepHarness(Total).restore(snapshot, snapshot).open()
+
+
+def test_a_source_that_shares_its_state_shares_it_out() -> None:
+    """A collection that was read by two instances is read on by one, without gaps."""
+
+    def letters(env: LocalEnvironment[Any]) -> DataStream[str]:
+        return env.from_collection("abcdef")
+
+    snapshots = []
+    for index in range(2):
+        part = StepHarness.of_source(letters).configure(parallelism=2, parallel_index=index)
+        with part:
+            part.run(limit=1)
+            snapshots.append(part.snapshot())
+
+    with StepHarness.of_source(letters).restore(*snapshots) as rest:
+        assert rest.run() == ["c", "d", "e", "f"]
 
 
 def test_outputs_can_be_taken_piece_by_piece() -> None:
