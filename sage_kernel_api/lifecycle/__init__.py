@@ -4,10 +4,12 @@ from sage_kernel_api.lifecycle.job_manager import JobManager, PausableJobManager
 from sage_kernel_api.lifecycle.pipeline_check import check_pipeline_config
 from sage_kernel_api.lifecycle.pipeline_config import (
     PIPELINE_VERSION,
+    CheckpointConfig,
     InputConfig,
     OnError,
     PipelineConfig,
     Placement,
+    RestartConfig,
     ServiceConfig,
     StepPolicies,
     TransformationConfig,
@@ -27,6 +29,7 @@ from sage_kernel_api.lifecycle.task_manager import TaskManager, TaskStatus
 
 __all__ = [
     "PIPELINE_VERSION",
+    "CheckpointConfig",
     "InputConfig",
     "JobManager",
     "NoServices",
@@ -35,6 +38,7 @@ __all__ = [
     "PausableJobManager",
     "PipelineConfig",
     "Placement",
+    "RestartConfig",
     "ServiceConfig",
     "ServiceManager",
     "StepPolicies",

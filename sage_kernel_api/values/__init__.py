@@ -24,6 +24,7 @@ from sage_kernel_api.values.records import (
 from sage_kernel_api.values.status import (
     TERMINAL_STATES,
     EdgeStatus,
+    JobCheckpoints,
     JobState,
     JobStatus,
     StepStatus,
@@ -41,6 +42,7 @@ __all__ = [
     "DeadLetter",
     "EdgeStatus",
     "JobId",
+    "JobCheckpoints",
     "JobState",
     "JobStatus",
     "NoneKey",

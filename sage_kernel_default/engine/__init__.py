@@ -16,8 +16,11 @@ from sage_kernel_default.engine.ports import (
     Frame,
     Outcome,
     Patience,
+    SnapshotDesk,
     Supervisor,
+    Verdict,
 )
+from sage_kernel_default.engine.snapshots import Beginning
 from sage_kernel_default.engine.tally import edge_status, step_status
 from sage_kernel_default.engine.task import Task, TaskTimes
 from sage_kernel_default.engine.termination import LoopMonitor
@@ -28,6 +31,7 @@ __all__ = [
     "PROGRESSED",
     "Assembly",
     "Barrier",
+    "Beginning",
     "Bell",
     "Channel",
     "Clock",
@@ -38,11 +42,13 @@ __all__ = [
     "Pace",
     "Pacer",
     "Patience",
+    "SnapshotDesk",
     "StepContext",
     "Supervisor",
     "Surroundings",
     "Task",
     "TaskTimes",
+    "Verdict",
     "Watermark",
     "edge_status",
     "step_status",

@@ -19,9 +19,17 @@ from sage_kernel_default.engine.inlets import Inlet, TakenRecords
 from sage_kernel_default.engine.marks import Mark, Watermark
 from sage_kernel_default.engine.operators import Operator
 from sage_kernel_default.engine.pacing import Pacer
-from sage_kernel_default.engine.ports import DONE, PROGRESSED, Clock, Outcome, Patience, Supervisor
+from sage_kernel_default.engine.ports import (
+    DONE,
+    PROGRESSED,
+    Clock,
+    Outcome,
+    Patience,
+    SnapshotDesk,
+    Supervisor,
+)
 from sage_kernel_default.engine.segments import clearable
-from sage_kernel_default.engine.snapshots import TaskSnapshots
+from sage_kernel_default.engine.snapshots import Beginning, TaskSnapshots
 from sage_kernel_default.engine.wiring import Wiring
 
 __all__ = ["Task", "TaskTimes"]
@@ -54,6 +62,7 @@ class Task:
         working_on: Id of the step whose life-cycle method or poll runs; for messages about
             tasks that do not come back.
         has_open_calls: When it last began to wait, asynchronous calls were under way.
+        waits_for_commit: It last began to wait for the commit of the last checkpoint.
     """
 
     def __init__(
@@ -83,7 +92,13 @@ class Task:
         self._broken: BaseException | None = None
         self._waited_s = 0.0
         self.has_open_calls = False
+        self.waits_for_commit = False
         self.snapshots: TaskSnapshots | None = None
+
+    def attach(self, desk: SnapshotDesk, beginning: Beginning) -> None:
+        """Take part in the checkpoints of the job; before the first `step`."""
+        spec = self.assembly.spec
+        self.snapshots = TaskSnapshots(spec.id, spec.index, desk, beginning, self._begin)
 
     # --- driven by the lane ----------------------------------------------------------------
 
@@ -111,6 +126,8 @@ class Task:
         self._last_wait = waiting_on
         if waiting_on and (wiring := self._wiring) is not None and wiring.calls is not None:
             self.has_open_calls = wiring.calls.is_working
+        # The last checkpoint is stored by somebody outside of the tasks, who then rings.
+        self.waits_for_commit = waiting_on == _COMMIT.waiting_on
 
     def interrupt(self) -> None:
         """End the running loops after the record at hand. From any thread, when stopping."""

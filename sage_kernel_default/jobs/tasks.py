@@ -28,12 +28,12 @@ class LocalTaskManager(TaskManager):
         """Return one entry per task, upstream first, then by parallel index."""
         job = self._jobs.job(job_id)
         depths = job.depths()
-        return [_status(job, task, depths) for task in job.parts.tasks]
+        return [_status(job, task, depths) for task in job.attempt.parts.tasks]
 
     def get_task_status(self, task_id: TaskId) -> TaskStatus:
         """Return a look at one task."""
         for job in self._jobs.jobs():
-            for task in job.parts.tasks:
+            for task in job.attempt.parts.tasks:
                 if task.spec.id == task_id:
                     return _status(job, task, job.depths())
         raise JobNotFoundError(f"No job has a task {task_id!r}. See list_tasks(job_id).")

@@ -6,13 +6,20 @@ from sage_kernel_default.lanes.driver import Driver, Flow, Pacing, TaskLane, Unt
 from sage_kernel_default.lanes.fleet import Fleet
 from sage_kernel_default.lanes.lane import Lane
 from sage_kernel_default.lanes.layout import pack_layout
-from sage_kernel_default.lanes.site import LoopReporter, Site, lay_out, spread_loops
+from sage_kernel_default.lanes.site import (
+    Durable,
+    LoopReporter,
+    Site,
+    lay_out,
+    spread_loops,
+)
 from sage_kernel_default.lanes.threads import ThreadDriver
 
 __all__ = [
     "KERNEL",
     "Assignment",
     "Driver",
+    "Durable",
     "Fleet",
     "Flow",
     "Lane",

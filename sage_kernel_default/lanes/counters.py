@@ -162,7 +162,8 @@ def _stillness(task: Task, lane: TaskLane) -> Stillness:
     if lane.has_ended:
         return Stillness(is_still=True, turns=turns, posted=posted, arrived=arrived)
     waiting_on = task.waiting_on
-    if not lane.is_resting or not waiting_on or task.has_open_calls:
+    is_served = task.has_open_calls or task.waits_for_commit
+    if not lane.is_resting or not waiting_on or is_served:
         return Stillness(turns=turns, posted=posted, arrived=arrived)
     channels = assembly.channels
     writers = [spec.writer.id for spec in inputs if not channels[spec].has_ended]

@@ -11,9 +11,11 @@ from dataclasses import dataclass, field
 from sage_kernel_default.channels.local import LocalChannel
 from sage_kernel_default.engine import (
     Assembly,
+    Beginning,
     Bell,
     Channel,
     LoopMonitor,
+    SnapshotDesk,
     Supervisor,
     Surroundings,
     Task,
@@ -26,7 +28,7 @@ from sage_kernel_default.lanes.loops import LoopShare, Sums
 from sage_kernel_default.plan import Step
 from sage_kernel_default.processes import Message
 
-__all__ = ["LoopReporter", "Site", "lay_out", "spread_loops"]
+__all__ = ["Durable", "LoopReporter", "Site", "lay_out", "spread_loops"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,14 @@ class LoopReporter:
 
     tell: Callable[[int, Sums], None]
     answer: Callable[[int, int, Sums | None], None]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Durable:
+    """The checkpoints of a job, and what it begins with."""
+
+    desk: SnapshotDesk
+    beginning: Beginning
 
 
 @dataclass(slots=True, eq=False)
@@ -70,6 +80,7 @@ def lay_out(
     ended: Callable[[], None],
     send_to: Callable[[int], Send],
     loops: LoopReporter,
+    durable: Durable | None = None,
 ) -> Site:
     """Make the share of process *here*; nothing of it runs yet.
 
@@ -84,6 +95,7 @@ def lay_out(
         ended: Called by each lane at its end.
         send_to: The way to another process.
         loops: Where parts of spread loops report to.
+        durable: The job's checkpoints; None without.
     """
     site = Site()
     for spec in assignment.tasks_of(here):
@@ -99,6 +111,8 @@ def lay_out(
             lane.bell,
             driver.make_pace(spec.id, pacing),
         )
+        if durable is not None:
+            lane.task.attach(durable.desk, durable.beginning)
         site.tasks.append(lane.task)
     return site
 
