@@ -230,3 +230,34 @@ def diff(target: str, kernels: str, timeout_s: float) -> None:
     click.echo(report)
     if not agree:
         click.get_current_context().exit(ExitCode.JOB_FAILED)
+
+
+@cli.group()
+def savepoint() -> None:
+    """Look at savepoints: the state of a job in one file."""
+
+
+@savepoint.command(cls=KernelCommand)
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Write JSON.")
+def show(path: Path, as_json: bool) -> None:
+    """Show steps, sizes and positions in the savepoint at PATH.
+
+    The whole file is verified first. Reading it runs no code: objects of the pipeline's own classes
+    are shown by their size only.
+    """
+    from sage_kernel_api.cli.savepoints import savepoint_json, savepoint_table
+
+    click.echo(savepoint_json(path) if as_json else savepoint_table(path))
+
+
+@savepoint.command(cls=KernelCommand)
+@click.argument("path", type=click.Path(path_type=Path))
+def verify(path: Path) -> None:
+    """Verify the savepoint at PATH from its first byte to its last.
+
+    Ends with exit code 5 if it is damaged, from a newer release, or none at all.
+    """
+    from sage_kernel_api.cli.savepoints import verify_savepoint
+
+    click.echo(verify_savepoint(path))
