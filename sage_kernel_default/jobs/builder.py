@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from sage_kernel_api.context import ServiceClient
+from sage_kernel_api.errors import PipelineError, ValueEncodingError
 from sage_kernel_api.lifecycle import PipelineConfig, ServiceConfig
 from sage_kernel_api.values import JobId, JobStatus
 from sage_kernel_default.engine import Surroundings
@@ -34,6 +35,7 @@ from sage_kernel_default.lanes import (
 from sage_kernel_default.loggers import StandardLoggerFactory
 from sage_kernel_default.options import DefaultOptions
 from sage_kernel_default.plan import LogicalPlan, Step
+from sage_kernel_default.processes import encode
 from sage_kernel_default.services import RegistryClient, ServiceRecipe, ServiceRegistry
 from sage_kernel_default.state import MemoryStateManager
 
@@ -68,13 +70,13 @@ class JobBuilder:
         """Lay out a checked pipeline; no user code runs.
 
         Raises:
-            PipelineError: Something that belongs in another process cannot travel.
+            PipelineError: A step or service that belongs in another process cannot travel.
         """
         graph, assignment = self.lay_out(job_id, config)
         plan = graph.plan
         services = self.make_services(config["name"])
         for service in (*offered, *config["services"]):
-            services.register(service["name"], ServiceRecipe.of(service))
+            services.register(service["name"], _recipe(service))
         client = RegistryClient(services)
         job = Job(job_id, config["name"], self.options.stop_timeout, self.on_state, self.driver)
         remote = {
@@ -163,3 +165,16 @@ class JobBuilder:
                 lambda loop, wave, sums: lanes().loop_answered(loop, KERNEL, wave, sums),
             ),
         )
+
+
+def _recipe(service: ServiceConfig) -> ServiceRecipe:
+    recipe = ServiceRecipe.of(service)
+    if recipe.placement == "process":
+        try:
+            encode((recipe.make, recipe.args, dict(recipe.kwargs)))
+        except ValueEncodingError as error:
+            raise PipelineError(
+                f"Service {service['name']!r} cannot run in a process: {error.__cause__}. "
+                'Give it arguments that can be pickled, or leave out placement="process".'
+            ) from error
+    return recipe

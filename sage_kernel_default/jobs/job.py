@@ -209,7 +209,7 @@ class Job(Supervisor):
                 failure = StepError(f"Service {call.host.name!r} did not start: {error}")
                 failure.__cause__ = error
                 self.task_failed(failure)
-            elif not call.done():
+            elif not call.done() and not call.host.is_killable:
                 self.leaked.append(f"service {call.host.name!r}")
         return not self.is_stopping
 
