@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,21 +19,14 @@ WAIT_S = 60.0
 """Patience with a machine that is busy; nothing takes that long by design."""
 
 
-def shared_memory() -> set[str]:
-    """Return the names of the machine's shared-memory segments."""
-    return set(os.listdir("/dev/shm")) if os.path.isdir("/dev/shm") else set()
-
-
 @pytest.fixture
 def kernel() -> Iterator[DefaultKernelFacade]:
-    segments = shared_memory()
     with no_leaks():
         facade = DefaultKernelFacade(
             DefaultOptions(processes=2, frame_size=16, channel_capacity=32)
         )
         yield facade
         facade.shutdown()
-    assert shared_memory() <= segments, "shared memory left"
 
 
 @pytest.fixture
