@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from sage_kernel_api.context import ContextConfig
-from sage_kernel_api.errors import ConfigurationError, KernelClosedError
+from sage_kernel_api.errors import CapabilityError, ConfigurationError, KernelClosedError
 from sage_kernel_api.kernel_facade import (
     KernelFacade,
     SupportsCheckpoints,
@@ -43,6 +43,7 @@ from sage_kernel_default.services import (
     InlineHost,
     LocalServiceManager,
     RegistryClient,
+    ServiceHost,
     ServiceRecipe,
     ServiceRegistry,
 )
@@ -191,7 +192,7 @@ class DefaultKernelFacade:
                 lambda: host.is_stopping,
             ),
             fallback,
-            None if self.simulation is None else _inline,
+            _inline if self.simulation is not None else _real_host,
         )
 
     def _check_open(self) -> None:
@@ -223,7 +224,21 @@ def _simulation(options: DefaultOptions) -> SimulatedDriver | None:
     return SimulatedDriver(options.seed)
 
 
+def _real_host(name: str, recipe: ServiceRecipe) -> ServiceHost:
+    if recipe.placement == "process":
+        # Here, so that programs without such a service need not load it.
+        from sage_kernel_default.services.process import ProcessHost
+
+        return ProcessHost(name, recipe)
+    return ServiceHost(name, recipe, recipe.workers)
+
+
 def _inline(name: str, recipe: ServiceRecipe) -> InlineHost:
+    if recipe.placement == "process":
+        raise CapabilityError(
+            f"Service {name!r} wants a process of its own, which a simulation (driver=sim) does "
+            "not have."
+        )
     return InlineHost(name, recipe, recipe.workers)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from sage_kernel_api.context import ServiceClient
+from sage_kernel_api.errors import PipelineError, ValueEncodingError
 from sage_kernel_api.lifecycle import CheckpointConfig, PipelineConfig, ServiceConfig
 from sage_kernel_api.storage import CheckpointStatus
 from sage_kernel_api.values import JobId, JobStatus
@@ -40,7 +41,7 @@ from sage_kernel_default.lanes import (
 from sage_kernel_default.loggers import StandardLoggerFactory
 from sage_kernel_default.options import DefaultOptions
 from sage_kernel_default.plan import LogicalPlan, Step
-from sage_kernel_default.processes import Encoded
+from sage_kernel_default.processes import Encoded, encode
 from sage_kernel_default.services import RegistryClient, ServiceRecipe, ServiceRegistry
 from sage_kernel_default.state import MemoryStateManager
 
@@ -79,13 +80,13 @@ class JobBuilder:
         """Lay out a checked pipeline; no user code runs.
 
         Raises:
-            PipelineError: Something that belongs in another process cannot travel.
+            PipelineError: A step or service that belongs in another process cannot travel.
             CheckpointError: The job's state directory cannot be used; nothing in it was changed.
         """
         graph, _ = self.lay_out(job_id, config)
         services = self.make_services(config["name"])
         for service in (*offered, *config["services"]):
-            services.register(service["name"], ServiceRecipe.of(service))
+            services.register(service["name"], _recipe(service))
         job = Job(job_id, config["name"], self.options.stop_timeout, self.on_state, self.driver)
         durability = self._durability(job_id, config, graph)
         client = RegistryClient(services)
@@ -226,3 +227,16 @@ class JobBuilder:
             ),
             durable=durable,
         )
+
+
+def _recipe(service: ServiceConfig) -> ServiceRecipe:
+    recipe = ServiceRecipe.of(service)
+    if recipe.placement == "process":
+        try:
+            encode((recipe.make, recipe.args, dict(recipe.kwargs)))
+        except ValueEncodingError as error:
+            raise PipelineError(
+                f"Service {service['name']!r} cannot run in a process: {error.__cause__}. "
+                'Give it arguments that can be pickled, or leave out placement="process".'
+            ) from error
+    return recipe

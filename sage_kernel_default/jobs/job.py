@@ -241,7 +241,7 @@ class Job:
                 failure = StepError(f"Service {call.host.name!r} did not start: {error}")
                 failure.__cause__ = error
                 self._fail(failure)
-            elif not call.done():
+            elif not call.done() and not call.host.is_killable:
                 self.leaked.append(f"service {call.host.name!r}")
         return not attempt.is_stopping
 

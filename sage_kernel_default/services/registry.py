@@ -12,7 +12,12 @@ from difflib import get_close_matches
 from typing import Any
 
 from sage_kernel_api.errors import ServiceNotFoundError, ServiceStateError, ServiceTimeoutError
-from sage_kernel_api.lifecycle import ServiceConfig, service_workers
+from sage_kernel_api.lifecycle import (
+    Placement,
+    ServiceConfig,
+    service_placement,
+    service_workers,
+)
 from sage_kernel_api.values import Payload
 from sage_kernel_default.engine.ports import Clock
 from sage_kernel_default.services.calls import Call
@@ -30,13 +35,15 @@ class ServiceRecipe:
     args: tuple[Payload, ...] = ()
     kwargs: Mapping[str, Payload] = field(default_factory=dict)
     workers: int = 1
+    placement: Placement = "kernel"
 
     @classmethod
     def of(cls, config: ServiceConfig) -> ServiceRecipe:
         """Read a service of the contract."""
         make = config["factory"]
         workers = service_workers(make, config.get("workers"))
-        return cls(make, config.get("args", ()), config.get("kwargs", {}), workers)
+        placement = service_placement(make, config.get("placement"))
+        return cls(make, config.get("args", ()), config.get("kwargs", {}), workers, placement)
 
     def __call__(self) -> Any:
         """Return a new instance."""
@@ -194,7 +201,8 @@ class ServiceRegistry:
             host, _ = self._hosts.pop(name, (None, None))
         if host is not None:
             host.stop()
-            host.join(0.1)
+            if not host.join(0.1):
+                host.abandon()
 
     def _stop(self, host: ServiceHost, timeout_s: float) -> None:
         stopped = host.stop()

@@ -24,7 +24,13 @@ from sage_kernel_api.core.policies import ErrorPolicy, NoneResult, Policies, Sou
 from sage_kernel_api.core.transformation import BaseTransformation
 from sage_kernel_api.errors import ConfigurationError, JobStateError, ServiceStateError
 from sage_kernel_api.kernel_facade import KernelFacade
-from sage_kernel_api.lifecycle import PipelineConfig, ServiceConfig, service_workers
+from sage_kernel_api.lifecycle import (
+    PipelineConfig,
+    Placement,
+    ServiceConfig,
+    service_placement,
+    service_workers,
+)
 from sage_kernel_api.logging import LogLevel
 from sage_kernel_api.values import CheckpointId, JobId, JobStatus
 
@@ -140,11 +146,17 @@ class BaseEnvironment(ConnectorSteps, DurableSettings, Generic[K_co]):
                 "args": args,
                 "kwargs": kwargs,
                 "workers": service_workers(service_class),
+                "placement": service_placement(service_class),
             }
         )
 
     def register_service_factory(
-        self, service_name: str, factory: Callable[[], object], *, workers: int | None = None
+        self,
+        service_name: str,
+        factory: Callable[[], object],
+        *,
+        workers: int | None = None,
+        placement: Placement | None = None,
     ) -> None:
         """Give the job a service: what *factory* returns when the job starts.
 
@@ -152,14 +164,23 @@ class BaseEnvironment(ConnectorSteps, DurableSettings, Generic[K_co]):
             service_name: What callers say.
             factory: Makes the service.
             workers: Calls that run at once, at least 1; None for what the class says, else 1.
+            placement: ``process`` for a process of its own, which must be able to rebuild
+                *factory*; ``kernel`` for the kernel's process; None for what the class says, else
+                ``kernel``.
 
         Raises:
             ServiceStateError: The name is taken; the earlier service stays.
-            ConfigurationError: *workers* is no whole number from 1, or the name no text; nothing
-                was registered.
+            ConfigurationError: *workers* is no whole number from 1, there is no such placement, or
+                the name is no text; nothing was registered.
         """
-        workers = service_workers(factory, workers)
-        self._add_service({"name": service_name, "factory": factory, "workers": workers})
+        self._add_service(
+            {
+                "name": service_name,
+                "factory": factory,
+                "workers": service_workers(factory, workers),
+                "placement": service_placement(factory, placement),
+            }
+        )
 
     def _add_service(self, service: ServiceConfig) -> None:
         name = service["name"]
