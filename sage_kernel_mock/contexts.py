@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
-from sage_kernel_api.context import ServiceClient
+from sage_kernel_api.context import ContextConfig, ServiceClient
 from sage_kernel_api.logging import Logger, LoggerFactory
 from sage_kernel_api.values import ConnectionInfo, Payload
 from sage_kernel_mock.facts import MockFacts
@@ -40,19 +40,35 @@ class ContextParts:
     queues: MockQueueManager
 
 
+class HasParts(Protocol):
+    """A mock kernel."""
+
+    parts: ContextParts
+
+
 class MockRuntimeContext:
     """The surroundings of one function.
 
+    Args:
+        facts: What it answers; or a description, as ``create_execution_context`` takes it.
+        parts: What it shares with others; or a kernel, which has them.
+        connect: Makes the ways to its receivers; None for queues of the kernel.
+
     Attributes:
         facts: What it answers; assign to its fields at any time.
+
+    Raises:
+        ConfigurationError: An entry of the description is unknown or of a wrong type.
     """
 
     def __init__(
         self,
-        facts: MockFacts,
-        parts: ContextParts,
+        facts: MockFacts | ContextConfig,
+        parts: ContextParts | HasParts,
         connect: Callable[[ConnectionInfo], Outlet] | None = None,
     ) -> None:
+        facts = facts if isinstance(facts, MockFacts) else MockFacts.from_config(facts)
+        parts = parts if isinstance(parts, ContextParts) else parts.parts
         self.facts = facts
         self._parts = parts
         self._transport = MockTransport(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Final
+from typing import ClassVar, Final, Self
 
 from sage_kernel_api.context import ContextConfig
 from sage_kernel_api.errors import KernelClosedError, ServiceStateError
@@ -52,7 +52,6 @@ _CAPABILITIES: Final = frozenset(
         Capability.QUEUES,
     }
 )
-_DEFAULTS: Final = MockOptions()
 
 
 class MockKernelFacade:
@@ -63,6 +62,7 @@ class MockKernelFacade:
         clock: The kernel's time; only tests and waits of the kernel move it.
         services: Scripts of what services answer.
         faults: Plans of what goes wrong.
+        parts: What its contexts share.
 
     Example:
         >>> kernel = MockKernelFacade()
@@ -73,12 +73,27 @@ class MockKernelFacade:
         ['call_service']
     """
 
+    _DEFAULT_OPTIONS: ClassVar[MockOptions] = MockOptions()
+
+    def __new__(cls, *args: object, **kwargs: object) -> Self:
+        """Set up a kernel with the default options.
+
+        Here and not in ``__init__``, because subclasses of the founding design do not call that.
+        """
+        made = super().__new__(cls)
+        made._set_up(cls._DEFAULT_OPTIONS, ManualClock())
+        return made
+
     def __init__(
-        self, options: MockOptions = _DEFAULTS, *, clock: ManualClock | None = None
+        self, options: MockOptions | None = None, *, clock: ManualClock | None = None
     ) -> None:
+        if options is not None or clock is not None:
+            self._set_up(options or self._DEFAULT_OPTIONS, clock or ManualClock())
+
+    def _set_up(self, options: MockOptions, clock: ManualClock) -> None:
         self._options = options
         self._is_closed = False
-        self.clock = clock or ManualClock()
+        self.clock = clock
         self.journal = Journal(self.clock, options.journal_size)
         self.services = ServiceScripts(self.clock)
         self.faults = Faults(self.journal, self.clock)
@@ -88,7 +103,7 @@ class MockKernelFacade:
         self._desk = ServiceDesk(
             self.services, [self._shared], self.journal, self.clock, options, self.faults
         )
-        self._parts = ContextParts(
+        self.parts = ContextParts(
             self.journal, self._loggers, self._desk, self.faults, self._queue_manager
         )
         self._service_manager = MockServiceManager(self._shared, self._desk)
@@ -120,7 +135,7 @@ class MockKernelFacade:
             ConfigurationError: An entry of *config* is unknown or of a wrong type.
         """
         self._check_open()
-        return MockExecutionContext(MockFacts.from_config(config), self._parts)
+        return MockExecutionContext(MockFacts.from_config(config), self.parts)
 
     def create_runtime_context(self, config: ContextConfig) -> MockRuntimeContext:
         """Return surroundings for one function.
@@ -130,7 +145,7 @@ class MockKernelFacade:
             ConfigurationError: An entry of *config* is unknown or of a wrong type.
         """
         self._check_open()
-        return MockRuntimeContext(MockFacts.from_config(config), self._parts)
+        return MockRuntimeContext(MockFacts.from_config(config), self.parts)
 
     @property
     def job_manager(self) -> MockJobManager:
@@ -184,7 +199,7 @@ class MockKernelFacade:
 
     def _service_context(self, name: str) -> MockServiceContext:
         self._check_open()
-        return MockServiceContext(MockFacts(name=name), self._parts)
+        return MockServiceContext(MockFacts(name=name), self.parts)
 
     def _make_run(self, config: PipelineConfig, offered: list[ServiceConfig]) -> JobRun:
         def service_context(name: str) -> MockServiceContext:
@@ -200,7 +215,7 @@ class MockKernelFacade:
                 service.get("kwargs"),
             )
         desk = self._desk.in_front(services)
-        parts = replace(self._parts, services=desk)
+        parts = replace(self.parts, services=desk)
         return JobRun(config, parts, services, Timeline(self.clock), self._options)
 
 
@@ -212,5 +227,4 @@ class LenientMockKernelFacade(MockKernelFacade):
     line: ``from sage_kernel_mock import LenientMockKernelFacade as MockKernelFacade``.
     """
 
-    def __init__(self, *, clock: ManualClock | None = None) -> None:
-        super().__init__(MockOptions(strict=False), clock=clock)
+    _DEFAULT_OPTIONS = MockOptions(strict=False)

@@ -19,35 +19,6 @@ class MyFunction(MapFunction[int, int]):
         return data
 
 
-def test_the_seeds_unit_test_runs_as_it_was_written() -> None:
-    """Authors of programs in the seed's style change the import line, and nothing else."""
-    from sage_kernel_mock import LenientMockKernelFacade as MockKernelFacade
-
-    # fmt: off
-    mock_kernel = MockKernelFacade()
-    mock_context = mock_kernel.create_runtime_context({'name': 'test'})
-
-    function = MyFunction()
-    function.set_context(mock_context)
-
-    result = function.call_service('test_service', 'test_method')
-    assert result is not None
-    # fmt: on
-    assert repr(result) == "<unscripted answer of test_service.test_method>"
-
-
-def test_the_seeds_facade_can_be_written_by_hand() -> None:
-    """The seed's first snippet is a user's own mock on top of the contract."""
-
-    class OwnMock(MockKernelFacade):
-        def __init__(self) -> None:
-            super().__init__()
-            self.jobs: dict[str, object] = {}
-            self.states: dict[str, object] = {}
-
-    assert OwnMock().create_execution_context({"name": "x"}).name == "x"
-
-
 def test_a_function_reads_the_facts_that_a_test_sets(kernel: MockKernelFacade) -> None:
     """Whoever tests a function must reach each of its branches."""
     context = kernel.create_execution_context(

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +19,16 @@ def test_a_test_runs_on_every_installed_kernel(report: Report) -> None:
     """The purpose of all this: users see on which kernels their pipeline works."""
     assert report.outcomes["test_squares[default]"] == "PASSED"
     assert report.outcomes["test_squares[mock]"] == "PASSED"
+
+
+def test_fifteen_lines_are_enough() -> None:
+    """A test on every kernel that took a page would not be written. The docs run it."""
+    page = (Path(__file__).resolve().parents[2] / "docs/testing-pipelines.md").read_text()
+
+    block = re.search(r"<!-- file: test_words.py -->\n```python\n(.*?)```", page, re.DOTALL)
+
+    assert block is not None
+    assert len(block[1].splitlines()) == 15
 
 
 def test_kernels_are_chosen_by_name_and_by_spec(narrowed: Report) -> None:
