@@ -96,7 +96,8 @@ def _sage(kernel: str, placement: Placement, size: int) -> Sample:
 def _arrays(size: int) -> list[_Numbered]:
     numpy = import_module("numpy")
     distinct = [numpy.full(_ARRAY_BYTES, number, "uint8") for number in range(_DISTINCT)]
-    return [(number, distinct[number % _DISTINCT]) for number in range(size)]
+    # A view each: the same array twice in a frame would cross only once.
+    return [(number, distinct[number % _DISTINCT].view()) for number in range(size)]
 
 
 def _number_of(numbered: _Numbered) -> int:
