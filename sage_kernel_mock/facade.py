@@ -76,7 +76,7 @@ class MockKernelFacade:
         self._shared = ServiceHost(self.journal, self._service_context)
         self._desk = ServiceDesk(self.services, [self._shared], self.journal, self.clock, options)
         self._parts = ContextParts(self.journal, self._loggers, self._desk)
-        self._service_manager = MockServiceManager(self._shared, self._desk)
+        self._service_manager = MockServiceManager(self._shared, self._desk, self._check_open)
         self._job_manager = MockJobManager(
             self.journal, self._make_run, self.capabilities, self._check_open
         )
