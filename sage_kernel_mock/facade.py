@@ -106,7 +106,7 @@ class MockKernelFacade:
         self.parts = ContextParts(
             self.journal, self._loggers, self._desk, self.faults, self._queue_manager
         )
-        self._service_manager = MockServiceManager(self._shared, self._desk)
+        self._service_manager = MockServiceManager(self._shared, self._desk, self._check_open)
         self._job_manager = MockJobManager(
             self.journal, self._make_run, self.capabilities, self._check_open
         )

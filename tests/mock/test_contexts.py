@@ -167,6 +167,8 @@ def test_after_shutdown_nothing_is_made(kernel: MockKernelFacade) -> None:
         kernel.create_runtime_context({})
     with pytest.raises(KernelClosedError):
         kernel.create_execution_context({})
+    with pytest.raises(KernelClosedError):
+        kernel.service_manager.register_service("cache", dict)
 
 
 def test_a_spec_string_sets_the_options() -> None:

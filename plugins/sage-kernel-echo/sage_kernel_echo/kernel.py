@@ -1,7 +1,7 @@
 """The face of the kernel, and its jobs: each has ended before anybody learns its id."""
 
 from sage_kernel_api.communication import PlainTransport
-from sage_kernel_api.context import ContextConfig, PlainContext
+from sage_kernel_api.context import ContextConfig, PlainContext, check_context_config
 from sage_kernel_api.errors import CapabilityError, JobNotFoundError, KernelClosedError
 from sage_kernel_api.lifecycle import (
     NoServices,
@@ -41,7 +41,8 @@ class EchoKernel:
         """Return a context on that transport; without services and state, which are refused."""
         self.check_open()
         # NEXT: state, with a StateManager in place of NoState.
-        logger = self.logger_factory.get_logger(config.get("name", "context"))
+        name = check_context_config(config).get("name", "context")
+        logger = self.logger_factory.get_logger(name)
         return PlainContext(config, logger, transport, NoState("echo"), self.service_manager)
 
     def shutdown(self) -> None:
