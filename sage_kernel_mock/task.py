@@ -143,6 +143,8 @@ class Task:
         source = cast("SourceRunnable", self.opened())
         # One record at a time, so that several sources and their steps take turns.
         answer = self._guard("poll", lambda: source.poll(1))
+        # Of the task, not of its step: a step has no input to count.
+        self.records_in += len(answer.records)
         for record in answer.records:
             self.context.transport.send(record)
         self._count_sent()

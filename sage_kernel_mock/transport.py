@@ -68,13 +68,17 @@ class Outlet:
         self._router = MockRouter(connection.targets)
         self._forward_to = connection.targets[sender_index % len(connection.targets)]
 
-    def deliver(self, data: Payload, key: Payload, strategy: PartitionStrategy | None) -> None:
-        """Hand one record to its receivers; *strategy* None means the edge's own.
+    def route(self, data: Payload, key: Payload, strategy: PartitionStrategy | None) -> list[str]:
+        """Return who gets a record; *strategy* None means the edge's own.
 
         Raises:
             KeyEncodingError: It goes by key, and the key has no stable encoding.
         """
-        for target in self._route(data, key, strategy or self.connection.partition_strategy):
+        return self._route(data, key, strategy or self.connection.partition_strategy)
+
+    def deliver(self, data: Payload, key: Payload, targets: list[str]) -> None:
+        """Hand one record to the receivers that `route` chose."""
+        for target in targets:
             self._ledger.produced += 1
             self._receivers[target].accept(data, key, self.connection.input_index, self._ledger)
 
@@ -175,8 +179,10 @@ class MockTransport:
     ) -> bool:
         """Hand on a record that the function did not send itself: it is not counted."""
         outlets = self._outlets.get(target, ())
-        for outlet in outlets:
-            outlet.deliver(data, key, strategy)
+        # Chosen before the first one gets it: a record that cannot be routed must reach nobody.
+        chosen = [(outlet, outlet.route(data, key, strategy)) for outlet in outlets]
+        for outlet, targets in chosen:
+            outlet.deliver(data, key, targets)
         if not outlets and self._keeps_unconnected:
             self.sent.append(SentRecord(data, target, key))
         return bool(outlets)

@@ -110,7 +110,9 @@ def test_a_key_that_cannot_be_routed_reaches_nobody(kernel: MockKernelFacade) ->
     """Half a delivery would be worse than none."""
     queue = kernel.queue_manager.create_queue("a", 9)
     context = kernel.create_execution_context({})
-    context.transport.set_downstream_connections([ConnectionInfo(("a",), 0, "hash")])
+    context.transport.set_downstream_connections(
+        [ConnectionInfo(("a",), 0, "broadcast"), ConnectionInfo(("a",), 1, "hash")]
+    )
 
     with pytest.raises(KeyEncodingError):
         context.send_data("x", partition_key=object())
@@ -149,7 +151,7 @@ def test_tasks_are_listed_with_their_counters(kernel: MockKernelFacade) -> None:
     assert [
         (t["steps"], t["parallel_index"], t["records_in"], t["records_out"]) for t in tasks
     ] == [
-        (["source"], 0, 0, 4),
+        (["source"], 0, 4, 4),
         (["work"], 0, 2, 2),
         (["work"], 1, 2, 2),
         (["print"], 0, 4, 0),
