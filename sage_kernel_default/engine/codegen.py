@@ -24,7 +24,7 @@ from sage_kernel_api.runnable import (
     KIND_SINK,
 )
 from sage_kernel_default.engine.operators import Operator
-from sage_kernel_default.engine.segments import Buffer, Segment
+from sage_kernel_default.engine.segments import Buffer, Router, Segment
 from sage_kernel_default.engine.tables import TrackedTable
 from sage_kernel_default.engine.tally import EdgeCounters
 from sage_kernel_default.plan import Edge
@@ -349,8 +349,8 @@ class LoopBody:
         edges = [edge for edge in w.outputs_of(op.step.id) if edge.output is None]
         if len(edges) != 1:
             return False
-        if w.buffer_of(edges[0]) is not None:
-            return True
+        if (buffer := w.buffer_of(edges[0])) is not None:
+            return buffer.router is None
         taker = w.operator_of(edges[0].downstream)
         return taker.kind == KIND_SINK and taker.rescue_for is None and _appends(taker.call)
 
@@ -371,10 +371,34 @@ class LoopBody:
             if buffer is None:
                 self.step(edge, value, key, count, indent, from_buffer=False, blame=blame)
                 continue
+            if buffer.router is not None:
+                self._route(op, buffer.router, value, key, count, edge, indent)
+                continue
             self._line(indent, f"{w.bind('put', buffer.values.append)}({value})", blame)
             if buffer.is_keyed:
                 self._line(indent, f"{w.bind('put_key', buffer.keys.append)}({key})", None)
             w.count_produced(edge, count)
+
+    def _route(
+        self,
+        op: Operator,
+        router: Router,
+        value: str,
+        key: str,
+        count: str,
+        edge: Edge,
+        indent: int,
+    ) -> None:
+        """Put a record straight into the frame of the instance that has its key."""
+        w, here = self._w, (op, value, key)
+        put, put_key = w.variable("put"), w.variable("put_key")
+        routes, find = w.bind("routes", router.routes), w.bind("find", router.find)
+        self._line(indent, f"try: {put}, {put_key} = {routes}[{key}]", here)
+        # Not seen yet, or not hashable and refused now.
+        self._line(indent, "except (KeyError, TypeError):", None)
+        self._line(indent + 1, f"{put}, {put_key} = {find}({key}, {value})", here)
+        self._line(indent, f"{put}({value}); {put_key}({key})", None)
+        w.count_produced(edge, count)
 
     def _line(self, indent: int, text: str, step: tuple[Operator, str, str] | None) -> None:
         self.lines.append(("    " * indent + text, step))

@@ -15,6 +15,7 @@ from sage_kernel_api.lifecycle import blame_record
 from sage_kernel_api.values import PartitionStrategy, Payload
 from sage_kernel_default.engine.marks import Mark
 from sage_kernel_default.engine.ports import Channel, Frame
+from sage_kernel_default.engine.segments import Puts, Router
 from sage_kernel_default.engine.tally import EdgeCounters
 from sage_kernel_default.engine.termination import LoopMonitor
 from sage_kernel_default.plan import Edge
@@ -43,7 +44,8 @@ class Outlet:
         self.keys: list[Payload] = []
         self.is_keyed = edge.is_keyed
         self._turn = 0
-        self._owners: dict[Payload, int] = {}
+        self.routes: dict[Payload, Puts] = {}
+        self._shares: list[tuple[list[Payload], list[Payload]]] = [([], []) for _ in channels]
         spread: dict[PartitionStrategy, Callable[[list[Payload], list[Payload]], None]] = {
             "forward": self._forward,
             "broadcast": self._broadcast,
@@ -53,6 +55,12 @@ class Outlet:
         }
         self._spread = spread
         self._usual = spread["forward" if len(self.channels) == 1 else edge.strategy]
+
+    @property
+    def router(self) -> Router | None:
+        """Return itself if its loops may sort records by key, in place of `flush`."""
+        by_key = self._usual == self._by_key and self.is_keyed
+        return self if by_key and self._loop is None else None
 
     @property
     def is_full(self) -> bool:
@@ -65,6 +73,7 @@ class Outlet:
         A step that emits into its loop while it finishes, after the loop ran dry, finds the
         edge closed: nobody could process these records. They are counted as dropped.
         """
+        self._put_shares()
         if not self.values:
             return
         values, keys = self.values[:], self.keys[:]
@@ -113,41 +122,44 @@ class Outlet:
     def _by_choice(self, values: list[Payload], keys: list[Payload]) -> None:
         partitioner = self.edge.partitioner
         width = len(self.channels)
-        shares: list[tuple[list[Payload], list[Payload]]] = [([], []) for _ in self.channels]
         for value, key in zip(values, keys or repeat(None), strict=False):
             try:
-                share = shares[choose_receiver(partitioner, value, width)]
+                share = self._shares[choose_receiver(partitioner, value, width)]
             except Exception as error:
                 blame_record(error, value)
                 raise
             share[0].append(value)
             share[1].append(key)
-        self._put_shares(shares)
+        self._put_shares()
 
     def _by_key(self, values: list[Payload], keys: list[Payload]) -> None:
-        shares: list[tuple[list[Payload], list[Payload]]] = [([], []) for _ in self.channels]
-        owners = self._owners
+        routes = self.routes
         for value, key in zip(values, keys or repeat(None), strict=False):
             try:
-                share = shares[owners[key]]
+                put, put_key = routes[key]
             except (KeyError, TypeError):  # not seen yet, or not hashable and refused below
-                share = shares[self._owner_of(key, value)]
-            share[0].append(value)
-            share[1].append(key)
-        self._put_shares(shares)
+                put, put_key = self.find(key, value)
+            put(value)
+            put_key(key)
+        self._put_shares()
 
-    def _put_shares(self, shares: list[tuple[list[Payload], list[Payload]]]) -> None:
-        for channel, (share_values, share_keys) in zip(self.channels, shares, strict=True):
-            if share_values:
-                channel.put(Frame(share_values, share_keys if self.is_keyed else None))
+    def _put_shares(self) -> None:
+        for channel, (values, keys) in zip(self.channels, self._shares, strict=True):
+            if values:
+                # Copied, not exchanged: routes hold the append methods of these lists.
+                channel.put(Frame(values[:], keys[:] if self.is_keyed else None))
+                values.clear()
+                keys.clear()
 
-    def _owner_of(self, key: Payload, value: Payload) -> int:
+    def find(self, key: Payload, value: Payload) -> Puts:
+        """Return where records of that key go; see `Router`."""
         try:
             owner = owner_of(key_group(key), len(self.channels))
         except KeyEncodingError as error:
             blame_record(error, value)
             raise
-        if len(self._owners) >= _CACHED_KEYS:
-            self._owners.clear()
-        self._owners[key] = owner
-        return owner
+        if len(self.routes) >= _CACHED_KEYS:
+            self.routes.clear()
+        values, keys = self._shares[owner]
+        self.routes[key] = puts = (values.append, keys.append)
+        return puts

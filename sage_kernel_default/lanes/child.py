@@ -5,6 +5,7 @@ Layer: lanes. Started by `sage_kernel_default.lanes.fleet`.
 
 from __future__ import annotations
 
+import gc
 import socket
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -72,6 +73,8 @@ def run_lane(
     """
     links = {peer: _link(descriptor) for peer, descriptor in peers.items()}
     lane = _LaneJob(endpoint, number, decode(Encoded(*layout)), links)
+    # What was imported stays as long as the process: the collector need not look at it again.
+    gc.freeze()
     lane.run()
 
 
