@@ -90,3 +90,33 @@ class Parent(MapFunction[int, int]):
     def execute(self, data: int) -> int:
         child = subprocess.Popen([sys.executable, "-c", f"import time; time.sleep({FOREVER_S})"])
         return child.pid
+
+
+class Fails(MapFunction[int, int]):
+    """Raises an exception of its own on one record."""
+
+    class TooMuchError(Exception):
+        """More than a message."""
+
+        def __init__(self, record: int) -> None:
+            super().__init__(record)
+            self.record = record
+
+    def __init__(self, record: int) -> None:
+        self.record = record
+
+    def execute(self, data: int) -> int:
+        if data == self.record:
+            raise self.TooMuchError(data)
+        return data
+
+
+class Logs(MapFunction[int, int]):
+    """Writes a log record with a traceback."""
+
+    def execute(self, data: int) -> int:
+        try:
+            return data // 0
+        except ZeroDivisionError:
+            self.logger.exception("saw %s", data)
+        return data
