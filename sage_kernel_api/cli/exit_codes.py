@@ -33,16 +33,18 @@ class ExitCode(IntEnum):
     USAGE = 2
     KERNEL = 3
     PIPELINE = 4
+    INCOMPLETE = 5
     INTERRUPTED = 130
     TERMINATED = 143
 
 
 EXIT_CODE_HELP: Final[dict[ExitCode, str]] = {
     ExitCode.OK: "done; a job that ran has finished",
-    ExitCode.JOB_FAILED: "the job failed",
+    ExitCode.JOB_FAILED: "the job failed; verify: the kernel breaks a promise",
     ExitCode.USAGE: "the command line, FILE or configuration cannot be used",
     ExitCode.KERNEL: "the kernel cannot be used; doctor: some kernel is broken",
     ExitCode.PIPELINE: "the pipeline is not valid, or needs what the kernel lacks",
+    ExitCode.INCOMPLETE: "verify: something that the kernel declares could not be tested",
     ExitCode.INTERRUPTED: "Ctrl-C; the job was cancelled and its functions closed",
     ExitCode.TERMINATED: "SIGTERM; the job was cancelled and its functions closed",
 }
