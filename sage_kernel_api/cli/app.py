@@ -84,6 +84,79 @@ def info(name: str) -> None:
     click.echo(kernel_info(name))
 
 
+@cli.command(cls=KernelCommand, short_help="Find out whether a kernel keeps what it declares.")
+@click.argument("spec", metavar="NAME_OR_SPEC")
+@click.option(
+    "--profile",
+    "profiles",
+    multiple=True,
+    metavar="NAME",
+    help="Test only this part of the contract; may be given several times.",
+)
+@click.option(
+    "--json",
+    "json_file",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Write all results.",
+)
+@click.option("--markdown", is_flag=True, help="Print the table for a README.")
+@click.option(
+    "--programs",
+    metavar="FOLDER",
+    type=click.Path(path_type=Path),
+    help="Write a program for each broken promise that shows it again.",
+)
+@click.option(
+    "--timeout",
+    "timeout_s",
+    type=click.FloatRange(min=0.1),
+    metavar="SECONDS",
+    help="Longest time that one test may take.",
+)
+@click.option("--quiet", is_flag=True, help="Write no progress.")
+def verify(
+    spec: str,
+    profiles: tuple[str, ...],
+    json_file: Path | None,
+    markdown: bool,
+    programs: Path | None,
+    timeout_s: float | None,
+    quiet: bool,
+) -> None:
+    """Run the conformance kit on an installed kernel.
+
+    Every capability that the kernel declares is tested, and nothing that it does not. The table
+    goes to standard output, progress to standard error. Ends with 0 if all is kept, with 1 if a
+    promise is broken, and with 5 if something declared could not be tested.
+    """
+    from sage_kernel_api.cli.progress import terminal_width
+    from sage_kernel_api.cli.verify import (
+        VerifyProgress,
+        check_profiles,
+        exit_code_for,
+        report_text,
+        write_programs,
+        write_report,
+    )
+    from sage_kernel_api.cli.verify import verify as run_kit
+
+    progress = VerifyProgress(
+        sys.stderr,
+        clock=time.monotonic,
+        is_terminal=sys.stderr.isatty(),
+        width=terminal_width(),
+        is_quiet=quiet,
+    )
+    report, source = run_kit(spec, check_profiles(profiles), timeout_s, progress)
+    click.echo(report_text(report, source, is_markdown=markdown))
+    if json_file is not None:
+        write_report(report, json_file)
+    if programs is not None:
+        write_programs(report, source, programs)
+    click.get_current_context().exit(exit_code_for(report))
+
+
 @cli.command(
     cls=KernelCommand, help=f"Run the pipeline in FILE and wait for its end.\n\n{_FILE_HELP}"
 )

@@ -67,6 +67,7 @@ PROFILE_OF: Final[dict[Capability, Profile]] = {
     Capability.UNBOUNDED_SOURCES: Profile.JOBS,
     Capability.PAUSE: Profile.JOBS,
     Capability.TASKS: Profile.JOBS,
+    Capability.EXPLAIN: Profile.JOBS,
     Capability.ERROR_POLICIES: Profile.FAILURES,
     Capability.SERVICES: Profile.SERVICES,
     Capability.STATE: Profile.STATE,
