@@ -324,9 +324,9 @@ def show(path: Path, as_json: bool) -> None:
     click.echo(savepoint_json(path) if as_json else savepoint_table(path))
 
 
-@savepoint.command(cls=KernelCommand)
+@savepoint.command("verify", cls=KernelCommand)
 @click.argument("path", type=click.Path(path_type=Path))
-def verify(path: Path) -> None:
+def verify_file(path: Path) -> None:
     """Verify the savepoint at PATH from its first byte to its last.
 
     Ends with exit code 5 if it is damaged, from a newer release, or none at all.
