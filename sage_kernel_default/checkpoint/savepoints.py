@@ -12,7 +12,7 @@ from typing import Final
 
 from msgspec import Raw
 
-from sage_kernel_api.communication import key_group
+from sage_kernel_api.communication import key_groups
 from sage_kernel_api.errors import StateError
 from sage_kernel_api.storage.savepoints import (
     InstanceState,
@@ -153,8 +153,9 @@ def _rows_of(
     """Yield one table by key group. It is in memory once, undecoded but for its keys."""
     groups: dict[int, tuple[list[Payload], list[Raw]]] = {}
     for snapshot in snapshots:
-        for key, value in _merged(table, snapshot, codec).items():
-            keys, values = groups.setdefault(key_group(key), ([], []))
+        merged = _merged(table, snapshot, codec)
+        for (key, value), group in zip(merged.items(), key_groups([*merged]), strict=True):
+            keys, values = groups.setdefault(group, ([], []))
             keys.append(key)
             values.append(value)
     for group in sorted(groups):
