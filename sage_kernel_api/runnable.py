@@ -26,7 +26,7 @@ process   none                           calls `process`; so for every kind it d
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, MutableMapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol
 
@@ -48,9 +48,12 @@ __all__ = [
     "FlatMapRunnable",
     "FusibleRunnable",
     "ReduceRunnable",
+    "ResumableAsyncRunnable",
     "Runnable",
     "SourcePoll",
     "SourceRunnable",
+    "StatefulRunnable",
+    "TransactionalRunnable",
 ]
 
 KIND_SOURCE: Final = "source"
@@ -236,3 +239,85 @@ class AsyncRunnable(Runnable, Protocol):
     @abstractmethod
     def in_flight(self) -> int:
         """Return how many records were given to ``process`` and not yet returned by `drain`."""
+
+
+class ResumableAsyncRunnable(AsyncRunnable, Protocol):
+    """An `AsyncRunnable` whose records can be part of a checkpoint."""
+
+    @abstractmethod
+    def pending(self) -> Sequence[AsyncOutcome]:
+        """Return what `drain` has not returned yet, in the order in which it was given.
+
+        Only ``record``, ``key`` and ``input_index`` count. After a restart these records are
+        given to ``process`` again.
+        """
+
+
+class StatefulRunnable(Runnable, Protocol):
+    """A step with state beside its keyed one: a source's position, a function's fields."""
+
+    @property
+    @abstractmethod
+    def state_sharing(self) -> Literal["own", "all"]:
+        """Tell what happens at a restore with another number of instances.
+
+        ``own``: a state belongs to one instance; another parallelism is refused, unless all
+        states are empty. ``all``: each new instance gets the states of all old ones, and takes
+        its share.
+        """
+
+    @abstractmethod
+    def snapshot_state(self) -> Mapping[str, Payload]:
+        """Return the state between two records; the kernel encodes it before the next call.
+
+        An entry whose name begins with an underscore may be lost if it cannot be encoded; any
+        other such entry fails the job.
+        """
+
+    @abstractmethod
+    def restore_state(self, states: Sequence[Mapping[str, Payload]]) -> None:
+        """Take up state: at most once, after the step was made and before ``open``.
+
+        Args:
+            states: Under ``own`` the one of this instance; under ``all`` those of all old
+                instances, by their index. Empty if an earlier attempt of the job left no state:
+                the step begins anew, but the world around it may have changed.
+        """
+
+
+class TransactionalRunnable(Runnable, Protocol):
+    """A step whose output becomes visible only together with a checkpoint.
+
+    Two-phase commit: `pre_commit` votes, the durable checkpoint decides, `commit` carries out.
+    A kernel that takes checkpoints calls `coordinate`, then `recover`, both before ``open``.
+    Without `coordinate` the step commits in ``finish``, and throws away what it wrote if
+    ``close`` comes without it.
+
+    Source:
+        Carbone et al. 2017, "State Management in Apache Flink", VLDB 10(12), section 4.3.
+    """
+
+    @abstractmethod
+    def coordinate(self) -> None:
+        """Take note that the kernel will commit."""
+
+    @abstractmethod
+    def recover(self, handles: Sequence[Payload]) -> None:
+        """Commit these, whether or not that was done before; throw away all else.
+
+        Args:
+            handles: Of the checkpoint that the job begins with; empty for a new beginning. What
+                was written since by earlier attempts belongs to no checkpoint, and goes.
+        """
+
+    @abstractmethod
+    def pre_commit(self, epoch: int) -> Payload:
+        """Make durable, not visible, what came since the last call; a new transaction begins.
+
+        Returns:
+            A handle, which goes into the checkpoint; None if nothing came.
+        """
+
+    @abstractmethod
+    def commit(self, handle: Payload) -> None:
+        """Make visible: the checkpoint with *handle* is durable. Doing so twice is harmless."""

@@ -30,6 +30,10 @@ class MockKeyedState(KeyedStateStore):
         """Return the key that the facts tell."""
         return self._facts.key
 
+    @key.setter
+    def key(self, key: Payload) -> None:
+        self._facts.key = key
+
     def table(self, name: str) -> dict[Payload, Payload]:
         """Return the table of one state."""
         return self._tables.setdefault(name, {})

@@ -25,7 +25,15 @@ class KeyedStateStore(Protocol):
     @property
     @abstractmethod
     def key(self) -> Payload:
-        """Return the key of the record that is being processed; None between records."""
+        """Return the key of the record that is being processed; None between records.
+
+        An operator sets it while it works for a key apart from a record, as for a timer, and
+        sets it back to None afterwards.
+        """
+
+    @key.setter
+    @abstractmethod
+    def key(self, key: Payload) -> None: ...
 
     @abstractmethod
     def table(self, name: str) -> MutableMapping[Payload, Payload]:

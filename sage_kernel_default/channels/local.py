@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 
+from sage_kernel_default.engine.marks import Mark
 from sage_kernel_default.engine.ports import Bell, Channel, Frame
 
 __all__ = ["LocalChannel"]
@@ -33,7 +34,7 @@ class LocalChannel(Channel):
     def __init__(self, capacity: int | None, writer: Bell, reader: Bell) -> None:
         """Args: capacity: Credit in records; None: without bound, for edges that close a loop."""
         self._capacity = capacity
-        self._frames: deque[Frame] = deque()
+        self._frames: deque[Frame | Mark] = deque()
         self._has_writer_ended = False
         self._writer = writer
         self._reader = reader
@@ -52,13 +53,18 @@ class LocalChannel(Channel):
         self._frames.append(frame)
         self._reader.ring()
 
+    def put_mark(self, mark: Mark) -> None:
+        """Hand over a mark."""
+        self._frames.append(mark)
+        self._reader.ring()
+
     def end(self) -> None:
         """Say that no frame will follow."""
         self._has_writer_ended = True
         self._reader.ring()
 
-    def take(self) -> Frame | None:
-        """Return the oldest frame, or None if there is none now."""
+    def take(self) -> Frame | Mark | None:
+        """Return the oldest frame or mark, or None if there is none now."""
         return self._frames.popleft() if self._frames else None
 
     def consume(self, count: int) -> None:
@@ -70,6 +76,6 @@ class LocalChannel(Channel):
 
     @property
     def has_ended(self) -> bool:
-        """True once the writer has ended and every frame was taken."""
+        """True once the writer has ended and all was taken."""
         # In this order: a frame put just before the end must be seen.
         return self._has_writer_ended and not self._frames

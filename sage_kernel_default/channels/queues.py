@@ -53,7 +53,7 @@ class BoundedQueue(Queue):
             if not self._changed.wait_for(self._can_get, timeout_s):
                 raise ChannelTimeoutError(f"Queue {self.name!r} stayed empty for {timeout_s} s.")
             frame = self._channel.take()
-            if frame is None:
+            if not isinstance(frame, Frame):  # nobody puts marks into a queue
                 raise ChannelClosedError(f"Queue {self.name!r} is closed and empty.")
             self._channel.consume(1)
             self._changed.notify_all()

@@ -5,19 +5,46 @@ Layer: engine.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from sage_kernel_api.values import Payload
-from sage_kernel_default.engine.ports import Channel
+from sage_kernel_default.engine.marks import Mark, Watermark
+from sage_kernel_default.engine.ports import Channel, Frame
 from sage_kernel_default.engine.segments import Segment
 from sage_kernel_default.engine.termination import LoopMonitor
+from sage_kernel_default.engine.watermarks import WatermarkMerge
 
-__all__ = ["Inlet", "Inlets", "LoopMember"]
+__all__ = ["Inlet", "Inlets", "LoopMember", "TakenMark", "TakenRecords"]
+
+
+class TakenRecords(NamedTuple):
+    """Records of one input, with parallel columns; *keys* may be empty, *times* None."""
+
+    inlet: Inlet
+    values: list[Payload]
+    keys: list[Payload]
+    times: list[int] | None
+
+
+class TakenMark(NamedTuple):
+    """A mark that came to its turn."""
+
+    inlet: Inlet
+    mark: Mark
 
 
 class Inlet:
-    """One input channel and the loop that its records enter."""
+    """One input channel and the loop that its records enter.
+
+    Attributes:
+        channel: Where the records come from.
+        segment: What they enter.
+        is_loop: Its writer is in the same loop.
+        goes_first: It closes a loop.
+        is_blocked: Nothing is taken for now.
+    """
 
     def __init__(
         self, channel: Channel, segment: Segment, *, is_loop: bool, goes_first: bool
@@ -26,29 +53,36 @@ class Inlet:
         self.segment = segment
         self.is_loop = is_loop
         self.goes_first = goes_first
-        self._values: list[Payload] = []
-        self._keys: list[Payload] = []
+        self.is_blocked = False
+        self._frame = Frame([], None)
         self._position = 0
 
-    def take(self, limit: int) -> tuple[list[Payload], list[Payload]] | None:
-        """Return at most *limit* records and their keys, or None if there are none now."""
-        if self._position >= len(self._values):
-            frame = self.channel.take()
-            if frame is None:
+    def take(self, limit: int) -> TakenRecords | TakenMark | None:
+        """Return the mark that is due, or at most *limit* records, or None if there is nothing."""
+        if self._position >= len(self._frame.values):
+            item = self.channel.take()
+            if item is None:
                 return None
-            self._values, self._position = frame.values, 0
-            self._keys = frame.keys or []
-            if len(frame.values) <= limit:
-                self._position = len(frame.values)
-                return frame.values, self._keys
+            if not isinstance(item, Frame):
+                return TakenMark(self, item)
+            self._frame, self._position = item, 0
+            if len(item.values) <= limit:
+                self._position = len(item.values)
+                return TakenRecords(self, item.values, item.keys or [], item.times)
+        values, keys, times = self._frame
         start = self._position
-        self._position = start + limit
-        return self._values[start : start + limit], self._keys[start : start + limit]
+        self._position = end = start + limit
+        return TakenRecords(
+            self,
+            values[start:end],
+            keys[start:end] if keys is not None else [],
+            times[start:end] if times is not None else None,
+        )
 
     @property
     def has_ended(self) -> bool:
         """True if no record will come any more."""
-        return self._position >= len(self._values) and self.channel.has_ended
+        return self._position >= len(self._frame.values) and self.channel.has_ended
 
 
 class Inlets:
@@ -61,19 +95,35 @@ class Inlets:
         self._first = [inlet for inlet in inlets if inlet.goes_first]
         self._others = [inlet for inlet in inlets if not inlet.goes_first]
         self._turn = 0
+        self.in_order = list(inlets)
+        # Time that flows back into a loop is the loop's own: waiting for it would never end.
+        self._numbers = {inlet: number for number, inlet in enumerate(self._others)}
+        self._time = WatermarkMerge(len(self._others))
+        self._open = set(self._others)
 
-    def take(self, limit: int) -> tuple[Inlet, list[Payload], list[Payload]] | None:
-        """Return the next records, or None if there are none now."""
+    def take(self, limit: int) -> TakenRecords | TakenMark | None:
+        """Return the next records or mark, or None if there is nothing now."""
         for inlet in self._first:
-            if taken := inlet.take(limit):
-                return inlet, *taken
+            if not inlet.is_blocked and (taken := inlet.take(limit)):
+                return taken
         others = self._others
         for offset in range(len(others)):
             turn = (self._turn + offset) % len(others)
-            if taken := others[turn].take(limit):
+            if not others[turn].is_blocked and (taken := others[turn].take(limit)):
                 self._turn = turn + 1
-                return others[turn], *taken
+                return taken
         return None
+
+    def watermark(self, inlet: Inlet, mark: Watermark) -> Watermark | None:
+        """Take the watermark of one input; return that of the task, if it has changed."""
+        return None if inlet.goes_first else self._time.take(self._numbers[inlet], mark)
+
+    def watermarks_of_ended(self) -> Iterator[Watermark]:
+        """Look which inputs have ended; yield the task's watermarks that follow from that."""
+        for inlet in [inlet for inlet in self._open if inlet.has_ended]:
+            self._open.discard(inlet)
+            if (merged := self._time.end(self._numbers[inlet])) is not None:
+                yield merged
 
     def has_ended(self, *, outside_of_loop: bool) -> bool:
         """True if all inputs have ended; of those outside of the loop only, if asked so."""

@@ -13,6 +13,7 @@ from sage_kernel_api.communication import choose_receiver, key_group, owner_of
 from sage_kernel_api.errors import KeyEncodingError
 from sage_kernel_api.lifecycle import blame_record
 from sage_kernel_api.values import PartitionStrategy, Payload
+from sage_kernel_default.engine.marks import Mark
 from sage_kernel_default.engine.ports import Channel, Frame
 from sage_kernel_default.engine.tally import EdgeCounters
 from sage_kernel_default.engine.termination import LoopMonitor
@@ -78,6 +79,12 @@ class Outlet:
         """Send one record, after all before it, with a strategy of its own."""
         self.flush()
         self._spread[strategy]([value], [key] if self.is_keyed else [])
+
+    def put_mark(self, mark: Mark) -> None:
+        """Send a mark to every receiver, behind all records so far."""
+        self.flush()
+        for channel in self.channels:
+            channel.put_mark(mark)
 
     def close(self) -> None:
         """Send what is left and end the channels."""

@@ -7,10 +7,14 @@ their own; the engine itself imports no clock, no thread and no file.
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol, runtime_checkable
 
+from sage_kernel_api.storage.value_codec import ValueCodec
 from sage_kernel_api.values import Payload
+from sage_kernel_default.checkpoint.values import StepSnapshot
+from sage_kernel_default.engine.marks import Mark
 
 __all__ = [
     "DONE",
@@ -19,9 +23,12 @@ __all__ = [
     "Channel",
     "Clock",
     "Frame",
+    "NamedValues",
     "Outcome",
     "Patience",
+    "SnapshotDesk",
     "Supervisor",
+    "Verdict",
 ]
 
 
@@ -31,10 +38,12 @@ class Frame(NamedTuple):
     Attributes:
         values: The records, in order.
         keys: Their keys, as a parallel list; None where the edge needs none.
+        times: Their event times in microseconds, as a parallel list; None where they have none.
     """
 
     values: list[Payload]
     keys: list[Payload] | None
+    times: list[int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +133,12 @@ class Channel(Protocol):
         """Say that no frame will follow."""
 
     @abstractmethod
-    def take(self) -> Frame | None:
-        """Return the oldest frame, or None if there is none now."""
+    def put_mark(self, mark: Mark) -> None:
+        """Hand over a mark, behind all frames so far. It uses no credit and is not counted."""
+
+    @abstractmethod
+    def take(self) -> Frame | Mark | None:
+        """Return the oldest frame or mark, or None if there is none now."""
 
     @abstractmethod
     def consume(self, count: int) -> None:
@@ -134,4 +147,56 @@ class Channel(Protocol):
     @property
     @abstractmethod
     def has_ended(self) -> bool:
-        """True once the writer has ended and every frame was taken."""
+        """True once the writer has ended and all was taken."""
+
+
+@runtime_checkable
+class NamedValues(Protocol):
+    """A `StateManager` whose values can go into a snapshot."""
+
+    @abstractmethod
+    def export_values(self) -> Mapping[str, Payload]:
+        """Return all values; to be encoded at once."""
+
+    @abstractmethod
+    def import_values(self, values: Mapping[str, Payload]) -> None:
+        """Set all values."""
+
+
+class Verdict(NamedTuple):
+    """What the job says of its checkpoints.
+
+    Attributes:
+        epoch: The last one that is durable.
+        finished: Ids of the tasks whose last snapshot is in it.
+    """
+
+    epoch: int
+    finished: frozenset[str]
+
+
+class SnapshotDesk(Protocol):
+    """The job's checkpoints, as its tasks see them. The attributes change at any time.
+
+    Attributes:
+        requested: The latest epoch that the job wants a snapshot for.
+        verdict: The latest word on what is durable; a new object each time.
+        codec: For users' values.
+    """
+
+    requested: int
+    verdict: Verdict
+    codec: ValueCodec
+
+    @abstractmethod
+    def taken(
+        self, task: str, epoch: int, snapshots: Sequence[StepSnapshot], *, is_final: bool
+    ) -> None:
+        """Hand in a task's snapshot; from the task's own thread, in order.
+
+        Args:
+            task: Its id.
+            epoch: Whose snapshot it is; for the final one, what its transactions were told.
+            snapshots: One for each step of the task.
+            is_final: The task has ended: it is the snapshot of all later epochs, too.
+        """

@@ -9,8 +9,9 @@ from collections import deque
 from typing import Final, Protocol
 
 from sage_kernel_api.errors import ValueEncodingError
+from sage_kernel_default.engine.marks import Mark
 from sage_kernel_default.engine.ports import Bell, Channel, Frame
-from sage_kernel_default.lanes.kinds import CREDIT, END, FRAME
+from sage_kernel_default.lanes.kinds import CREDIT, END, FRAME, MARK
 from sage_kernel_default.processes import Encoded, Message, decode, encode, encode_frame
 from sage_kernel_default.processes.codec import NO_BODY
 
@@ -71,7 +72,7 @@ class RemoteChannel(Channel):
         self._capacity = capacity
         self._send = send
         self._bell = bell
-        self._frames: deque[Encoded] = deque()
+        self._frames: deque[Encoded | Mark] = deque()
         self._has_writer_ended = False
         self._bytes_out = 0
         self._bytes_back = 0
@@ -84,6 +85,8 @@ class RemoteChannel(Channel):
         """Take a message of this channel from the other end."""
         if message.kind == FRAME:
             self._frames.append(message.body)
+        elif message.kind == MARK:
+            self._frames.append(decode(message.body))
         elif message.kind == END:
             self._has_writer_ended = True
         else:
@@ -104,10 +107,14 @@ class RemoteChannel(Channel):
 
     def put(self, frame: Frame) -> None:
         """Encode and send a frame; see `encode_frame` for what may be wrong with it."""
-        body = encode_frame(frame.values, frame.keys)
+        body = encode_frame(frame.values, frame.keys, frame.times)
         self.sent += len(frame.values)
         self._bytes_out += _size(body)
         self._send(FRAME, self._number, body)
+
+    def put_mark(self, mark: Mark) -> None:
+        """Send a mark."""
+        self._send(MARK, self._number, encode(mark))
 
     def end(self) -> None:
         """Say that no frame will follow."""
@@ -115,8 +122,8 @@ class RemoteChannel(Channel):
 
     # --- the reader's end ------------------------------------------------------------------
 
-    def take(self) -> Frame | None:
-        """Return the oldest frame, or None if there is none now.
+    def take(self) -> Frame | Mark | None:
+        """Return the oldest frame or mark, or None if there is none now.
 
         Raises:
             ValueEncodingError: A record's own code refused to rebuild it here.
@@ -124,6 +131,8 @@ class RemoteChannel(Channel):
         if not self._frames:
             return None
         body = self._frames.popleft()
+        if not isinstance(body, Encoded):
+            return body
         size = _size(body)
         try:
             frame = Frame(*decode(body))
@@ -150,7 +159,7 @@ class RemoteChannel(Channel):
 
     @property
     def has_ended(self) -> bool:
-        """True once the writer has ended and every frame was taken."""
+        """True once the writer has ended and all was taken."""
         return self._has_writer_ended and not self._frames
 
 

@@ -12,6 +12,7 @@ from sage_kernel_default.processes import FIRST_FREE
 __all__ = [
     "ANSWER",
     "CALL",
+    "CHECKPOINT",
     "CREDIT",
     "DONE",
     "END",
@@ -24,10 +25,12 @@ __all__ = [
     "LOOP_DRY",
     "LOOP_PROBE",
     "LOOP_TOLD",
+    "MARK",
     "OPENED",
     "REFUSAL",
     "REPORT",
     "REPORT_WANTED",
+    "SNAPSHOT",
 ]
 
 # Both ways, and between lanes; ``channel`` is the number of a channel.
@@ -66,3 +69,12 @@ LOOP_TOLD: Final = FIRST_FREE + 15
 LOOP_ANSWER: Final = FIRST_FREE + 16
 """To a probe: its wave, and the counts or None."""
 LOG: Final = FIRST_FREE + 17
+
+# Both ways, and between lanes, as FRAME.
+MARK: Final = FIRST_FREE + 18
+
+# Checkpoints.
+CHECKPOINT: Final = FIRST_FREE + 19
+"""To a lane: the epoch that is wanted, and the verdict on what is durable."""
+SNAPSHOT: Final = FIRST_FREE + 20
+"""From a lane: task, epoch, snapshots, whether it is the last one."""

@@ -81,14 +81,16 @@ def encode(value: Payload) -> Encoded:
         ) from error
 
 
-def encode_frame(values: list[Payload], keys: list[Payload] | None) -> Encoded:
-    """Turn a frame into bytes; `decode` gives the pair back.
+def encode_frame(
+    values: list[Payload], keys: list[Payload] | None, times: list[int] | None = None
+) -> Encoded:
+    """Turn a frame into bytes; `decode` gives the three columns back.
 
     Raises:
         ValueEncodingError: A value or key cannot travel; the message shows the first such.
     """
     try:
-        return encode((values, keys))
+        return encode((values, keys, times))
     except ValueEncodingError:
         for number, value in enumerate(values):
             try:

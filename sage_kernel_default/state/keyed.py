@@ -12,7 +12,7 @@ __all__ = ["MemoryKeyedState"]
 
 
 class MemoryKeyedState(KeyedStateStore):
-    """Tables by name, for a context whose key never changes."""
+    """Tables by name, for a context whose key only its user changes."""
 
     def __init__(self, key: Payload) -> None:
         self._key = key
@@ -20,8 +20,12 @@ class MemoryKeyedState(KeyedStateStore):
 
     @property
     def key(self) -> Payload:
-        """Return the configured key."""
+        """Return the key: the configured one, until somebody sets another."""
         return self._key
+
+    @key.setter
+    def key(self, key: Payload) -> None:
+        self._key = key
 
     def table(self, name: str) -> dict[Payload, Payload]:
         """Return the table of one state."""
