@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, cast
@@ -273,6 +275,51 @@ def test_r8_state_of_an_older_program_is_upgraded_and_stays_so(
     if not is_apart:
         assert Notes.found[0] == (301, "from 1")
         assert Notes.found[-1] == (1000, "from 1")
+
+
+_PROGRAM = """
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from sage_kernel_api import LocalEnvironment, MapFunction, ValueState, state_class
+
+@state_class(name="Tally")
+@dataclass(frozen=True)
+class Tally:
+    count: int = 0
+
+class Count(MapFunction[int, int]):
+    tally = ValueState(Tally())
+
+    def execute(self, data: int) -> int:
+        self.tally.set(Tally(self.tally.get().count + 1))
+        return self.tally.get().count
+
+if __name__ == "__main__":
+    found = []
+    with LocalEnvironment("job", kernel="default") as env:
+        env.enable_checkpointing(3600.0, sys.argv[1])
+        numbers = env.from_collection(range(10)).keyby(lambda n: n % 2)
+        numbers.map(Count).set_placement("process").sink(found.append)
+        env.submit(autostop=True)
+    print(sorted(found))
+"""
+
+
+def test_objects_of_a_class_of_the_main_program_are_kept_in_process_lanes(tmp_path: Path) -> None:
+    """Such a class reaches the lane by value, and nothing there has registered it."""
+    program = tmp_path / "program.py"
+    program.write_text(_PROGRAM)
+
+    done = subprocess.run(
+        [sys.executable, str(program), str(tmp_path / "d")],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
+    )
+
+    assert done.stdout == "[1, 1, 2, 2, 3, 3, 4, 4, 5, 5]\n", done.stderr
 
 
 class Rows(SinkFunction[int]):
