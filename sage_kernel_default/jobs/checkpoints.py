@@ -9,7 +9,7 @@ import logging
 import threading
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from sage_kernel_api.errors import CheckpointError
@@ -26,7 +26,10 @@ from sage_kernel_default.checkpoint.schedule import CheckpointSchedule
 from sage_kernel_default.engine import Clock, Supervisor
 from sage_kernel_default.engine.ports import SnapshotDesk, Verdict
 
-__all__ = ["CheckpointWorker", "WorkerParts"]
+__all__ = ["OPEN_TRANSACTIONS", "CheckpointWorker", "WorkerParts"]
+
+OPEN_TRANSACTIONS: Final = "open_transactions"
+"""Entry of an epoch's metadata: whether somebody still has to commit what it decided."""
 
 _LOG: Final = logging.getLogger("sage_kernel.checkpoints")
 
@@ -92,6 +95,9 @@ class CheckpointWorker(SnapshotDesk):
         self._served: list[Future[EpochInfo]] = []
         self._errands: list[tuple[Future[bool], Callable[[CheckpointStore], bool]]] = []
         self._is_over = False
+        self._is_frozen = False
+        self._last: Future[EpochInfo] | None = None
+        self._final: EpochRecord | None = None
         self._thread = threading.Thread(
             target=self._run, name=f"checkpoints-{parts.job_id}", daemon=True
         )
@@ -107,16 +113,29 @@ class CheckpointWorker(SnapshotDesk):
             self._parts.schedule.start(self._parts.clock.now_s())
             self._thread.start()
 
-    def trigger(self) -> Future[EpochInfo]:
-        """Ask for a checkpoint now; the future ends with it, or with a `CheckpointError`."""
+    def trigger(self, *, is_last: bool = False) -> Future[EpochInfo]:
+        """Ask for a checkpoint now; the future ends with it, or with a `CheckpointError`.
+
+        Args:
+            is_last: No other one begins after it, until `thaw`.
+        """
         future: Future[EpochInfo] = Future()
         with self._changed:
             if self._is_over:
                 future.set_exception(self._refusal("the job is ending"))
+            elif self._is_frozen:
+                future.set_exception(self._refusal("the job is being stopped with a savepoint"))
             else:
                 self._waiting.append(future)
+                self._last = future if is_last else self._last
                 self._changed.notify_all()
         return future
+
+    def thaw(self) -> None:
+        """Take checkpoints again after a last one."""
+        with self._changed:
+            self._is_frozen, self._last = False, None
+            self._changed.notify_all()
 
     def visit_store(self, errand: Callable[[CheckpointStore], bool]) -> Future[bool]:
         """Have *errand* done by the worker, who alone may use the store."""
@@ -145,6 +164,18 @@ class CheckpointWorker(SnapshotDesk):
         """Wait until the worker has ended: after the final checkpoint, or after `abort`."""
         if self._thread.ident is not None and self._thread is not threading.current_thread():
             self._thread.join()
+
+    def seal(self) -> None:
+        """Store that the transactions of the final checkpoint are committed.
+
+        After `join`, when all tasks have ended by themselves. Until then the same program, started
+        again, commits them once more: it cannot know how far the last one came.
+        """
+        if (record := self._final) is None or not _has_transactions(record.snapshots):
+            return
+        snapshots = [replace(one, handle=None, keyed=()) for one in record.snapshots]
+        metadata = {**record.metadata, OPEN_TRANSACTIONS: False}
+        self._parts.store.commit(EpochRecord(record.epoch + 1, snapshots, metadata, is_final=True))
 
     # --- from the tasks --------------------------------------------------------------------------
 
@@ -199,6 +230,8 @@ class CheckpointWorker(SnapshotDesk):
             self._announce()
             return True
         self._store(record)
+        if record.is_final:
+            self._final = record
         return not record.is_final
 
     def _has_been_aborted(self) -> bool:
@@ -214,6 +247,8 @@ class CheckpointWorker(SnapshotDesk):
                 future.set_exception(error)
 
     def _is_due(self, now_s: float) -> bool:
+        if self._is_frozen:
+            return False
         if self._ledger.has_ended:
             return True
         if self._supervisor.is_paused:
@@ -223,7 +258,8 @@ class CheckpointWorker(SnapshotDesk):
 
     def _idle_s(self, now_s: float) -> float | None:
         # A paused job is looked at again when it is resumed.
-        return None if self._supervisor.is_paused else self._parts.schedule.due_in_s(now_s)
+        is_idle = self._supervisor.is_paused or self._is_frozen
+        return None if is_idle else self._parts.schedule.due_in_s(now_s)
 
     def _begin(self, now_s: float) -> None:
         self.requested = self._ledger.begin()
@@ -234,7 +270,9 @@ class CheckpointWorker(SnapshotDesk):
         """Return the record once it is complete; wait for it a little; give up in the end."""
         missing = self._ledger.missing
         if not missing:
-            return self._ledger.record(self._parts.metadata)
+            record = self._ledger.record(self._parts.metadata)
+            is_open = _has_transactions(record.snapshots)
+            return replace(record, metadata={**record.metadata, OPEN_TRANSACTIONS: is_open})
         left_s = self._parts.schedule.left_s(now_s)
         if left_s is not None and left_s <= 0 and not self._supervisor.is_paused:
             self._give_up(now_s, missing)
@@ -259,6 +297,7 @@ class CheckpointWorker(SnapshotDesk):
             self._ledger.stored()
             self._parts.schedule.ended(self._parts.clock.now_s())
             served, self._served = self._served, []
+            self._is_frozen = self._is_frozen or (self._last is not None and self._last in served)
             self.verdict = verdict
         # Observers first: who waited for the checkpoint may look at what they have done.
         self._parts.completed(info)
@@ -271,3 +310,7 @@ class CheckpointWorker(SnapshotDesk):
             f"Checkpoint {self._ledger.epoch} of job {self._parts.job_id!r} is not complete: "
             f"{why}. The one before it stays."
         )
+
+
+def _has_transactions(snapshots: Sequence[StepSnapshot]) -> bool:
+    return any(one.handle is not None for one in snapshots)

@@ -50,6 +50,7 @@ from sage_kernel_api.core.functions.process_function import (
 )
 from sage_kernel_api.core.functions.service_calls import ServiceCaller, ServiceHandle
 from sage_kernel_api.core.functions.source_functions import BatchFunction, SourceFunction
+from sage_kernel_api.core.functions.transactional_sink import TransactionalSinkFunction
 
 __all__ = [
     "AsyncMapFunction",
@@ -90,6 +91,7 @@ __all__ = [
     "SinkFunction",
     "SourceFunction",
     "TerminalSink",
+    "TransactionalSinkFunction",
     "ValueState",
     "declared_states",
     "detect_lambda_type",

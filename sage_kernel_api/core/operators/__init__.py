@@ -24,6 +24,7 @@ from sage_kernel_api.core.operators.source_operators import (
     CollectionOperator,
     SourceOperator,
 )
+from sage_kernel_api.core.operators.transactional_sink_operator import TransactionalSinkOperator
 
 __all__ = [
     "BaseOperator",
@@ -43,6 +44,7 @@ __all__ = [
     "ReduceOperator",
     "SinkOperator",
     "SourceOperator",
+    "TransactionalSinkOperator",
     "is_comap_class",
     "is_function_class",
 ]
