@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sage_kernel_api.context import ExecutionContext, RuntimeContext, ServiceContext
     from sage_kernel_api.core.custom_logger import CustomLogger
     from sage_kernel_api.core.environment import BaseEnvironment, LocalEnvironment
+    from sage_kernel_api.core.event_time import Timer, TimerService
     from sage_kernel_api.core.explain import DescribedGraph, describe, render
     from sage_kernel_api.core.functions import (
         AsyncMapFunction,
@@ -181,6 +182,8 @@ __all__ = [
     "StepPolicies",
     "StopSignal",
     "TerminalSink",
+    "Timer",
+    "TimerService",
     "ValueState",
     "available_kernels",
     "describe",
@@ -204,6 +207,10 @@ _HOMES = {
     "sage_kernel_api.core.environment": (
         "BaseEnvironment",
         "LocalEnvironment",
+    ),
+    "sage_kernel_api.core.event_time": (
+        "Timer",
+        "TimerService",
     ),
     "sage_kernel_api.core.explain": (
         "DescribedGraph",

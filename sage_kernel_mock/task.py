@@ -11,12 +11,22 @@ from dataclasses import dataclass
 from typing import Literal, NoReturn, TypeAlias, TypeVar, cast
 
 from sage_kernel_api.lifecycle import TransformationConfig, step_failure
-from sage_kernel_api.runnable import Runnable, SourcePoll, SourceRunnable
+from sage_kernel_api.runnable import (
+    KIND_ASSIGN_TIME,
+    MAX_WATERMARK_US,
+    Runnable,
+    SourcePoll,
+    SourceRunnable,
+    TimedRunnable,
+    WatermarkRunnable,
+)
 from sage_kernel_api.values import DEAD_LETTER_OUTPUT, DeadLetter, Payload
 from sage_kernel_mock.clock import ManualClock
 from sage_kernel_mock.contexts import MockExecutionContext
+from sage_kernel_mock.event_time import InputTimes, TimeMark
 from sage_kernel_mock.journal import Journal
 from sage_kernel_mock.ledger import EdgeLedger, StepTally
+from sage_kernel_mock.transport import Outlet
 
 __all__ = ["Task"]
 
@@ -30,6 +40,7 @@ class _Parcel:
     key: Payload
     input_index: int
     edge: EdgeLedger
+    time_us: int | None
 
 
 class Task:
@@ -41,6 +52,9 @@ class Task:
         context: Its surroundings.
         tally: Counters of the step.
         on_ready: Told the rank whenever the empty inbox gets a record.
+
+    Attributes:
+        times: How far event time is at its inputs.
     """
 
     def __init__(
@@ -60,19 +74,38 @@ class Task:
         self._journal = journal
         self._clock = clock
         self._on_ready = on_ready
-        self._inbox: deque[_Parcel] = deque()
+        self.times = InputTimes()
+        self._inbox: deque[_Parcel | tuple[Outlet, TimeMark]] = deque()
+        self._timed: TimedRunnable | None = None
+        self._source_of_time: WatermarkRunnable | None = None
+        self._last_record_s = clock.now_s
+        self._is_idle = False
         self._runnable: Runnable | None = None
         self._counted = 0
 
     @property
     def has_records(self) -> bool:
-        """Tell whether the inbox holds a record."""
+        """Tell whether the inbox holds a record or a mark."""
         return bool(self._inbox)
 
-    def accept(self, data: Payload, key: Payload, input_index: int, edge: EdgeLedger) -> None:
+    def accept(
+        self,
+        data: Payload,
+        key: Payload,
+        input_index: int,
+        edge: EdgeLedger,
+        time_us: int | None = None,
+    ) -> None:
         """Queue one record. This never runs a function, so no loop and no chain grows the stack."""
-        self._inbox.append(_Parcel(data, key, input_index, edge))
         edge.in_flight += 1
+        self._queue(_Parcel(data, key, input_index, edge, time_us))
+
+    def accept_mark(self, sender: Outlet, mark: TimeMark) -> None:
+        """Queue a mark behind all records so far."""
+        self._queue((sender, mark))
+
+    def _queue(self, item: _Parcel | tuple[Outlet, TimeMark]) -> None:
+        self._inbox.append(item)
         if len(self._inbox) == 1:
             self._on_ready(self.rank)
 
@@ -87,6 +120,10 @@ class Task:
         except Exception as error:
             raise step_failure(self.step["id"], error, doing="making the function") from error
         self._runnable = runnable
+        if hasattr(runnable, "on_watermark"):
+            self._timed = cast("TimedRunnable", runnable)
+        if runnable.kind == KIND_ASSIGN_TIME:
+            self._source_of_time = cast("WatermarkRunnable", runnable)
         self._guard("open", runnable.open)
 
     def poll(self) -> SourcePoll:
@@ -101,26 +138,77 @@ class Task:
         for record in answer.records:
             self.context.transport.send(record)
         self._count_sent()
+        if answer.status == "ended":
+            self._announce(TimeMark(self.context.facts.watermark_us, is_idle=True))
         return answer
 
     def work(self) -> None:
-        """Process the oldest record of the inbox.
+        """Process the oldest record or mark of the inbox.
 
-        It leaves the inbox once its fate is sealed; a record that fails the job stays in flight.
+        A record leaves the inbox once its fate is sealed; one that fails the job stays in flight.
 
         Raises:
             StepError: The user's code raised, and the step's policy is to fail.
         """
-        parcel = self._inbox[0]
+        item = self._inbox[0]
+        if isinstance(item, _Parcel):
+            self._work_on(item)
+        else:
+            self._inbox.popleft()
+            self._take_mark(*item)
+
+    def _work_on(self, parcel: _Parcel) -> None:
+        facts = self.context.facts
         self._tally.records_in += 1
-        self.context.facts.key = parcel.key
+        facts.key, facts.event_time_us = parcel.key, parcel.time_us
         outcome = self._process(parcel)
-        self.context.facts.key = None
+        facts.key = facts.event_time_us = None
         self._count_sent()
         self._inbox.popleft()
         edge = parcel.edge
         edge.in_flight -= 1
         setattr(edge, outcome, getattr(edge, outcome) + 1)
+        self._tell_time()
+
+    def look_at_clock(self) -> bool:
+        """Fire timers that are due, and notice that no records come; False if neither was so.
+
+        Raises:
+            StepError: The user's code raised.
+        """
+        acted = False
+        timed, now_us = self._timed, self.context.processing_time_us()
+        if timed is not None and (due_us := timed.next_due_us()) is not None and due_us <= now_us:
+            self._guard("on_processing_time", lambda: timed.on_processing_time(now_us))
+            self._count_sent()
+            acted = True
+        if not self._is_idle and self._has_waited_long:
+            self._is_idle = acted = True
+            self._announce(TimeMark(self.context.facts.watermark_us, is_idle=True))
+        return acted
+
+    @property
+    def _has_waited_long(self) -> bool:
+        source = self._source_of_time
+        if source is None or source.idle_after_s is None:
+            return False
+        return self._clock.now_s - self._last_record_s >= source.idle_after_s
+
+    @property
+    def due_in_s(self) -> float:
+        """Return in how many seconds a timer is due; infinity for none."""
+        due_us = None if self._timed is None else self._timed.next_due_us()
+        if due_us is None:
+            return float("inf")
+        return max(0.0, (due_us - self.context.processing_time_us()) / 1_000_000)
+
+    def end_time(self) -> None:
+        """Let the step act on the end of event time: all its inputs have ended.
+
+        Raises:
+            StepError: The user's code raised.
+        """
+        self._reach(MAX_WATERMARK_US)
 
     def finish(self) -> None:
         """Let the step emit what it held back.
@@ -189,6 +277,44 @@ class Task:
         if isinstance(error, KeyboardInterrupt):
             raise error  # The person at the keyboard ends the job, not this record.
         raise step_failure(self.step["id"], error, record=parcel.data) from error
+
+    # --- event time --------------------------------------------------------------------------
+
+    def _take_mark(self, sender: Outlet, mark: TimeMark) -> None:
+        merged = self.times.take(sender, mark)
+        if merged is None:
+            return
+        if self._source_of_time is None:
+            self._reach(merged.time_us)
+            self._announce(merged)
+        elif merged.is_idle:
+            # Of the marks before it, a step that assigns times itself believes the end only.
+            self._is_idle = True
+            self._announce(TimeMark(self.context.facts.watermark_us, is_idle=True))
+
+    def _tell_time(self) -> None:
+        """Send how far event time is, after a record of a step that assigns it."""
+        if self._source_of_time is None:
+            return
+        facts = self.context.facts
+        self._last_record_s = self._clock.now_s
+        time_us = self._source_of_time.watermark_us()
+        if time_us is not None and (time_us > facts.watermark_us or self._is_idle):
+            self._is_idle = False
+            facts.watermark_us = max(facts.watermark_us, time_us)
+            self._announce(TimeMark(facts.watermark_us))
+
+    def _reach(self, time_us: int) -> None:
+        facts, timed = self.context.facts, self._timed
+        if time_us <= facts.watermark_us:
+            return
+        facts.watermark_us = time_us
+        if timed is not None:
+            self._guard("on_watermark", lambda: timed.on_watermark(time_us))
+            self._count_sent()
+
+    def _announce(self, mark: TimeMark) -> None:
+        self.context.transport.send_mark(mark)
 
     # --- the rest ----------------------------------------------------------------------------
 

@@ -1,5 +1,6 @@
 """The running side of steps."""
 
+from sage_kernel_api.core.operators.assign_time_operator import AssignTimeOperator
 from sage_kernel_api.core.operators.base_operator import BaseOperator, is_function_class
 from sage_kernel_api.core.operators.element_operators import (
     FilterOperator,
@@ -15,9 +16,9 @@ from sage_kernel_api.core.operators.multi_operators import (
     CoMapOperator,
     JoinOperator,
     NoneDroppingCoMapOperator,
-    ProcessOperator,
     is_comap_class,
 )
+from sage_kernel_api.core.operators.process_operator import ProcessOperator, has_timers
 from sage_kernel_api.core.operators.source_operators import (
     BatchOperator,
     CollectionOperator,
@@ -25,6 +26,7 @@ from sage_kernel_api.core.operators.source_operators import (
 )
 
 __all__ = [
+    "AssignTimeOperator",
     "BaseOperator",
     "BatchOperator",
     "CoMapOperator",
@@ -41,6 +43,7 @@ __all__ = [
     "ReduceOperator",
     "SinkOperator",
     "SourceOperator",
+    "has_timers",
     "is_comap_class",
     "is_function_class",
 ]

@@ -19,6 +19,7 @@ from sage_kernel_api.core.streams.connected_streams import ConnectedStreams, Key
 from sage_kernel_api.core.streams.ending_steps import KeyingSteps, SinkSteps
 from sage_kernel_api.core.streams.mapping_steps import MappingSteps
 from sage_kernel_api.core.streams.stream_base import step_options, take_options
+from sage_kernel_api.core.streams.time_steps import TimeSteps
 from sage_kernel_api.core.transformation import Edge, Outlet
 from sage_kernel_api.errors import PipelineError
 from sage_kernel_api.lifecycle import Placement, shorten_repr
@@ -38,6 +39,7 @@ class DataStream(
     AsyncSteps[T_co],
     KeyingSteps[T_co],
     SinkSteps[T_co],
+    TimeSteps[T_co],
     CollectingSteps[T_co],
     Generic[T_co],
 ):
