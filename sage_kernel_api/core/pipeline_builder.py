@@ -82,7 +82,7 @@ def needed_capabilities(step: BaseTransformation) -> list[Capability]:
         needed.add(Capability.FEEDBACK)
     if any(edge.outlet.output is not None for edge in step.edges):
         needed.add(Capability.SIDE_OUTPUTS)
-    needed.update(step.operator_class.needs)
+    needed.update(step.settings.get("needs", step.operator_class.needs))
     if declared_states(step.function_class) or step.operator_class.keeps_keyed_state:
         needed.add(Capability.KEYED_STATE)
     if has_timers(step.function_class):

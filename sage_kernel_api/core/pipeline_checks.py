@@ -18,8 +18,24 @@ from sage_kernel_api.runnable import KIND_ASSIGN_TIME
 __all__ = ["pipeline_problems"]
 
 # How many arguments a step gives to a plain callable.
-_ARITY = {"source": 0, "process": 2, "reduce": 2}
-_METHOD = {"process": "process", "comap": "map0"}
+_ARITY = {
+    "source": 0,
+    "process": 2,
+    "reduce": 2,
+    "window_reduce": 2,
+    "window_process": 3,
+    "window_join": 2,
+    "interval_join": 2,
+    "asof_join": 2,
+}
+_METHOD = {
+    "process": "process",
+    "comap": "map0",
+    "window_aggregate": "create_accumulator",
+    "window_process": "process",
+}
+# What a step takes that takes no plain callable.
+_CLASS_OF = {"join": "BaseJoinFunction", "window_aggregate": "AggregateFunction"}
 
 
 def pipeline_problems(steps: Sequence[BaseTransformation]) -> Iterator[str]:
@@ -98,7 +114,7 @@ def _is_keyed(edge: Edge) -> bool:
 
 
 def _time_problems(step: BaseTransformation, timed: set[int]) -> Iterator[str]:
-    if not step.operator_class.reads_event_time:
+    if not step.settings.get("reads_event_time", step.operator_class.reads_event_time):
         return
     for upstream in step.upstreams:
         if id(upstream) not in timed:
@@ -140,8 +156,9 @@ def _function_problems(step: BaseTransformation, where: str) -> Iterator[str]:
             f"{where}: takes a class of functions or a callable, not {function!r}; of a class, "
             f"give the class and its arguments: map({type(function).__name__}, ...)"
         )
-    elif step.operator_class.kind == "join":
-        yield f"{where}: join takes a class of BaseJoinFunction, not {function!r}"
+    elif (base := _CLASS_OF.get(step.operator_class.kind)) is not None:
+        what = step.operator_class.kind.removeprefix("window_")
+        yield f"{where}: {what} takes a class of {base}, not {function!r}"
     elif function is not iter and not isinstance(function, type):
         yield from _arity_problems(step, where, function)
 

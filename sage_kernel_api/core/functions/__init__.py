@@ -49,8 +49,10 @@ from sage_kernel_api.core.functions.process_function import (
 )
 from sage_kernel_api.core.functions.service_calls import ServiceCaller, ServiceHandle
 from sage_kernel_api.core.functions.source_functions import BatchFunction, SourceFunction
+from sage_kernel_api.core.functions.window_functions import AggregateFunction, WindowFunction
 
 __all__ = [
+    "AggregateFunction",
     "AsyncMapFunction",
     "BaseCoMapFunction",
     "BaseFunction",
@@ -89,6 +91,7 @@ __all__ = [
     "SourceFunction",
     "TerminalSink",
     "ValueState",
+    "WindowFunction",
     "declared_states",
     "detect_lambda_type",
     "wrap_lambda",

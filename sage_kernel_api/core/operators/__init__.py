@@ -12,6 +12,12 @@ from sage_kernel_api.core.operators.element_operators import (
     SinkOperator,
 )
 from sage_kernel_api.core.operators.factory import OperatorFactory
+from sage_kernel_api.core.operators.join_operators import (
+    AsOfJoinOperator,
+    IntervalJoinOperator,
+    KeyedJoinOperator,
+    WindowJoinOperator,
+)
 from sage_kernel_api.core.operators.multi_operators import (
     CoMapOperator,
     JoinOperator,
@@ -24,8 +30,15 @@ from sage_kernel_api.core.operators.source_operators import (
     CollectionOperator,
     SourceOperator,
 )
+from sage_kernel_api.core.operators.window_operators import (
+    WindowAggregateOperator,
+    WindowOperator,
+    WindowProcessOperator,
+    WindowReduceOperator,
+)
 
 __all__ = [
+    "AsOfJoinOperator",
     "AssignTimeOperator",
     "BaseOperator",
     "BatchOperator",
@@ -33,8 +46,10 @@ __all__ = [
     "CollectionOperator",
     "FilterOperator",
     "FlatMapOperator",
+    "IntervalJoinOperator",
     "JoinOperator",
     "KeyByOperator",
+    "KeyedJoinOperator",
     "MapOperator",
     "NoneDroppingCoMapOperator",
     "NoneDroppingMapOperator",
@@ -43,6 +58,11 @@ __all__ = [
     "ReduceOperator",
     "SinkOperator",
     "SourceOperator",
+    "WindowAggregateOperator",
+    "WindowJoinOperator",
+    "WindowOperator",
+    "WindowProcessOperator",
+    "WindowReduceOperator",
     "has_timers",
     "is_comap_class",
     "is_function_class",

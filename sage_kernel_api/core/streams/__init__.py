@@ -2,6 +2,8 @@
 
 from sage_kernel_api.core.streams.connected_streams import ConnectedStreams, KeyedConnectedStreams
 from sage_kernel_api.core.streams.data_stream import DataStream, FutureStream, KeyedStream
+from sage_kernel_api.core.streams.time_joins import WindowedJoin
+from sage_kernel_api.core.streams.windowed_stream import WindowedStream
 
 __all__ = [
     "ConnectedStreams",
@@ -9,4 +11,6 @@ __all__ = [
     "FutureStream",
     "KeyedConnectedStreams",
     "KeyedStream",
+    "WindowedJoin",
+    "WindowedStream",
 ]

@@ -57,11 +57,13 @@ class TimeSteps(StreamBase[T_co], Generic[T_co]):
             ConfigurationError: A number of seconds is none, or negative.
 
         Example:
-            >>> from sage_kernel_api import LocalEnvironment
+            >>> from sage_kernel_api import LocalEnvironment, TumblingTimeWindows
             >>> env = LocalEnvironment(kernel="mock")
-            >>> clicks = env.from_collection([("ann", 1), ("bob", 4)])
-            >>> clicks.assign_timestamps(lambda click: click[1], 5).execute_and_collect()
-            [('ann', 1), ('bob', 4)]
+            >>> clicks = env.from_collection([("ann", 1), ("bob", 4), ("ann", 12), ("ann", 9)])
+            >>> timed = clicks.assign_timestamps(lambda c: c[1], max_out_of_orderness_s=5)
+            >>> minutes = timed.keyby(lambda c: c[0]).window(TumblingTimeWindows(10))
+            >>> minutes.reduce(lambda a, b: (a[0], a[1] + b[1])).execute_and_collect()
+            [('bob', 4), ('ann', 10), ('ann', 12)]
         """
         settings = {
             "bound_us": duration_us(max_out_of_orderness_s, "max_out_of_orderness_s"),
