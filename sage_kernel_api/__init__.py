@@ -114,6 +114,7 @@ if TYPE_CHECKING:
         register_kernel,
         resolve_kernel,
     )
+    from sage_kernel_api.storage.state_classes import state_class
     from sage_kernel_api.values import (
         API_VERSION,
         NONE_KEY,
@@ -234,6 +235,7 @@ __all__ = [
     "render",
     "resolve_kernel",
     "retry",
+    "state_class",
     "wrap_lambda",
 ]
 
@@ -358,6 +360,7 @@ _HOMES = {
         "register_kernel",
         "resolve_kernel",
     ),
+    "sage_kernel_api.storage.state_classes": ("state_class",),
     "sage_kernel_api.values": (
         "API_VERSION",
         "Capability",

@@ -46,6 +46,9 @@ __all__ = [
     "ServiceTimeoutError",
     "StateError",
     "StepError",
+    "StoreCorruptError",
+    "StoreFormatError",
+    "StoreLockedError",
     "TransferError",
     "UserCodeError",
     "ValueEncodingError",
@@ -235,3 +238,15 @@ class StateError(KernelError, RuntimeError):
 
 class CheckpointError(StateError):
     """A checkpoint cannot be taken, found or restored; the one before it is untouched."""
+
+
+class StoreLockedError(CheckpointError, BlockingIOError):
+    """Another kernel that is alive uses this state; nothing was changed."""
+
+
+class StoreCorruptError(CheckpointError, ValueError):
+    """Stored state is damaged, incomplete, swapped or older than it was; nothing was changed."""
+
+
+class StoreFormatError(CheckpointError, ValueError):
+    """Stored state was written by a newer release or by another program; nothing was changed."""

@@ -53,6 +53,7 @@ __all__ = [
     "FlatMapRunnable",
     "FusibleRunnable",
     "ReduceRunnable",
+    "ResumableAsyncRunnable",
     "Runnable",
     "SourcePoll",
     "SourceRunnable",
@@ -253,6 +254,18 @@ class AsyncRunnable(Runnable, Protocol):
         """Return how many records were given to ``process`` and not yet returned by `drain`."""
 
 
+class ResumableAsyncRunnable(AsyncRunnable, Protocol):
+    """An `AsyncRunnable` whose records can be part of a checkpoint."""
+
+    @abstractmethod
+    def pending(self) -> Sequence[AsyncOutcome]:
+        """Return what `drain` has not returned yet, in the order in which it was given.
+
+        Only ``record``, ``key`` and ``input_index`` count. After a restart these records are
+        given to ``process`` again.
+        """
+
+
 class StatefulRunnable(Runnable, Protocol):
     """A step with state beside its keyed one: a source's position, a function's fields."""
 
@@ -268,7 +281,11 @@ class StatefulRunnable(Runnable, Protocol):
 
     @abstractmethod
     def snapshot_state(self) -> Mapping[str, Payload]:
-        """Return the state between two records; the kernel encodes it before the next call."""
+        """Return the state between two records; the kernel encodes it before the next call.
+
+        An entry whose name begins with an underscore may be lost if it cannot be encoded; any
+        other such entry fails the job.
+        """
 
     @abstractmethod
     def restore_state(self, states: Sequence[Mapping[str, Payload]]) -> None:
@@ -276,7 +293,8 @@ class StatefulRunnable(Runnable, Protocol):
 
         Args:
             states: Under ``own`` the one of this instance; under ``all`` those of all old
-                instances, by their index.
+                instances, by their index. Empty if an earlier attempt of the job left no state:
+                the step begins anew, but the world around it may have changed.
         """
 
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import cast
 
-from sage_kernel_api.errors import StepError
-from sage_kernel_api.runnable import AsyncOutcome, AsyncRunnable
+from sage_kernel_api.errors import CheckpointError, StepError
+from sage_kernel_api.runnable import AsyncOutcome, AsyncRunnable, ResumableAsyncRunnable
+from sage_kernel_api.values import Payload
 from sage_kernel_default.engine.failures import step_error
 from sage_kernel_default.engine.operators import Operator
 from sage_kernel_default.engine.policies import give_up
@@ -50,6 +51,22 @@ class AsyncStep:
     def is_working(self) -> bool:
         """True while the step holds records."""
         return self._runnable.in_flight() > 0
+
+    def pending(self) -> list[tuple[int, Payload, Payload]]:
+        """Return the edge number, record and key of all that the step holds, in order.
+
+        Raises:
+            CheckpointError: The step holds records and cannot tell which.
+        """
+        if not self.is_working:
+            return []
+        if not callable(getattr(self._runnable, "pending", None)):
+            raise CheckpointError(
+                f"The asynchronous step {self._operator.step.id!r} does not tell which records it "
+                "holds. An operator for checkpointed jobs implements ResumableAsyncRunnable."
+            )
+        held = cast("ResumableAsyncRunnable", self._runnable).pending()
+        return [(one.input_index, one.record, one.key) for one in held]
 
     def ended(self) -> Sequence[AsyncOutcome]:
         """Take what has ended since; all of it must be handed on."""

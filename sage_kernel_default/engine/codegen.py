@@ -24,6 +24,7 @@ from sage_kernel_api.runnable import (
 )
 from sage_kernel_default.engine.operators import Operator
 from sage_kernel_default.engine.segments import Buffer, Segment
+from sage_kernel_default.engine.tables import TrackedTable
 from sage_kernel_default.engine.tally import EdgeCounters
 from sage_kernel_default.plan import Edge
 
@@ -229,11 +230,29 @@ class LoopBody:
 
     def _reduce(self, op: Operator, value: str, key: str, count: str, indent: int) -> None:
         w, here = self._w, (op, value, key)
+        if isinstance(op.table, TrackedTable):
+            self._reduce_tracked(op, op.table, value, key, count, indent)
+            return
         table, result = w.bind("table", op.table), w.variable("v")
         call = w.bind("reduce", op.call)
         self._line(indent, f"if {key} in {table}:", here)
         self._line(indent + 1, f"{result} = {table}[{key}] = {call}({table}[{key}], {value})", here)
         self._line(indent, f"else: {result} = {table}[{key}] = {value}", here)
+        op.counters.keeps_count = True
+        self._feed(op, result, key, count, indent)
+
+    def _reduce_tracked(
+        self, op: Operator, table: TrackedTable, value: str, key: str, count: str, indent: int
+    ) -> None:
+        # Both layers are exact dictionaries, so that the interpreter's fast paths fit.
+        w, here = self._w, (op, value, key)
+        delta, base = w.bind("delta", table.delta), w.bind("base", table.base)
+        call, result = w.bind("reduce", op.call), w.variable("v")
+        self._line(indent, f"if {key} in {delta}:", here)
+        self._line(indent + 1, f"{result} = {delta}[{key}] = {call}({delta}[{key}], {value})", here)
+        self._line(indent, f"elif {key} in {base}:", here)
+        self._line(indent + 1, f"{result} = {delta}[{key}] = {call}({base}[{key}], {value})", here)
+        self._line(indent, f"else: {result} = {delta}[{key}] = {value}", here)
         op.counters.keeps_count = True
         self._feed(op, result, key, count, indent)
 

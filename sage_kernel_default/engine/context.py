@@ -5,7 +5,7 @@ Layer: engine.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -16,6 +16,7 @@ from sage_kernel_api.logging import Logger
 from sage_kernel_api.storage import KeyedStateStore, StateManager
 from sage_kernel_api.values import NONE_KEY, ConnectionInfo, PartitionStrategy, Payload
 from sage_kernel_default.engine.segments import Segment
+from sage_kernel_default.engine.tables import TrackedTable
 
 __all__ = ["Exit", "JobTransport", "StepContext", "Surroundings"]
 
@@ -30,6 +31,8 @@ class Surroundings:
     state_manager: StateManager
     services: ServiceClient
     should_stop: Callable[[], bool]
+    is_durable: bool = False
+    """Whether keyed tables must know what has changed in them."""
 
 
 class SendData(Protocol):
@@ -78,7 +81,8 @@ class StepContext:
         self.parallel_index = index
         self.parallelism = parallelism
         self.key: Payload = None
-        self.tables: dict[str, dict[Payload, Payload]] = {}
+        self.tables: dict[str, MutableMapping[Payload, Payload]] = {}
+        self._new_table = TrackedTable if around.is_durable else dict[Payload, Payload]
         self.transport: JobTransport = JobTransport(self)
         self.should_stop = around.should_stop
         self._config = around.config
@@ -211,9 +215,11 @@ class StepContext:
         """Return the keyed state: this object, so that a loop sets the key in one place."""
         return self
 
-    def table(self, name: str) -> dict[Payload, Payload]:
+    def table(self, name: str) -> MutableMapping[Payload, Payload]:
         """Return the table of one keyed state."""
-        return self.tables.setdefault(name, {})
+        if name not in self.tables:
+            self.tables[name] = self._new_table()
+        return self.tables[name]
 
     def get_key(self) -> Any:
         """Return the key of the record that is being processed."""

@@ -95,6 +95,7 @@ class Inlets:
         self._first = [inlet for inlet in inlets if inlet.goes_first]
         self._others = [inlet for inlet in inlets if not inlet.goes_first]
         self._turn = 0
+        self.in_order = list(inlets)
         # Time that flows back into a loop is the loop's own: waiting for it would never end.
         self._numbers = {inlet: number for number, inlet in enumerate(self._others)}
         self._time = WatermarkMerge(len(self._others))

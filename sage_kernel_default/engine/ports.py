@@ -7,10 +7,12 @@ their own; the engine itself imports no clock, no thread and no file.
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol, runtime_checkable
 
 from sage_kernel_api.values import Payload
+from sage_kernel_default.checkpoint.values import StepSnapshot
 from sage_kernel_default.engine.marks import Mark
 
 __all__ = [
@@ -20,9 +22,13 @@ __all__ = [
     "Channel",
     "Clock",
     "Frame",
+    "NamedValues",
     "Outcome",
     "Patience",
+    "SnapshotDesk",
     "Supervisor",
+    "ValueCodec",
+    "Verdict",
 ]
 
 
@@ -142,3 +148,83 @@ class Channel(Protocol):
     @abstractmethod
     def has_ended(self) -> bool:
         """True once the writer has ended and all was taken."""
+
+
+class ValueCodec(Protocol):
+    """Turns users' values into bytes and back; equal and of the same type."""
+
+    @abstractmethod
+    def encode(self, value: Payload) -> bytes:
+        """Return the bytes of one value.
+
+        Raises:
+            StateError: It is of a kind that cannot be stored; the message says which part.
+        """
+
+    @abstractmethod
+    def decode(self, data: bytes) -> Payload:
+        """Undo `encode`."""
+
+    @abstractmethod
+    def encode_column(self, items: Sequence[Payload]) -> bytes:
+        """Return the bytes of many values, which are often of one type.
+
+        Raises:
+            StateError: As `encode`.
+        """
+
+    @abstractmethod
+    def decode_column(self, data: bytes) -> list[Payload]:
+        """Undo `encode_column`."""
+
+
+@runtime_checkable
+class NamedValues(Protocol):
+    """A `StateManager` whose values can go into a snapshot."""
+
+    @abstractmethod
+    def export_values(self) -> Mapping[str, Payload]:
+        """Return all values; to be encoded at once."""
+
+    @abstractmethod
+    def import_values(self, values: Mapping[str, Payload]) -> None:
+        """Set all values."""
+
+
+class Verdict(NamedTuple):
+    """What the job says of its checkpoints.
+
+    Attributes:
+        epoch: The last one that is durable.
+        finished: Ids of the tasks whose last snapshot is in it.
+    """
+
+    epoch: int
+    finished: frozenset[str]
+
+
+class SnapshotDesk(Protocol):
+    """The job's checkpoints, as its tasks see them. The attributes change at any time.
+
+    Attributes:
+        requested: The latest epoch that the job wants a snapshot for.
+        verdict: The latest word on what is durable; a new object each time.
+        codec: For users' values.
+    """
+
+    requested: int
+    verdict: Verdict
+    codec: ValueCodec
+
+    @abstractmethod
+    def taken(
+        self, task: str, epoch: int, snapshots: Sequence[StepSnapshot], *, is_final: bool
+    ) -> None:
+        """Hand in a task's snapshot; from the task's own thread, in order.
+
+        Args:
+            task: Its id.
+            epoch: Whose snapshot it is; for the final one, what its transactions were told.
+            snapshots: One for each step of the task.
+            is_final: The task has ended: it is the snapshot of all later epochs, too.
+        """

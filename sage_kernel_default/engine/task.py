@@ -11,6 +11,7 @@ from typing import Literal, cast
 
 from sage_kernel_api.errors import ChannelClosedError, StepError
 from sage_kernel_api.runnable import AsyncOutcome, SourcePoll, SourceRunnable
+from sage_kernel_api.values import Payload
 from sage_kernel_default.engine.assembly import Assembly
 from sage_kernel_default.engine.async_steps import AsyncStep
 from sage_kernel_default.engine.failures import step_error
@@ -20,6 +21,7 @@ from sage_kernel_default.engine.operators import Operator
 from sage_kernel_default.engine.pacing import Pace
 from sage_kernel_default.engine.ports import DONE, PROGRESSED, Clock, Outcome, Patience, Supervisor
 from sage_kernel_default.engine.segments import clearable
+from sage_kernel_default.engine.snapshots import TaskSnapshots
 from sage_kernel_default.engine.wiring import Wiring
 
 __all__ = ["Task", "TaskTimes"]
@@ -29,6 +31,7 @@ _PAUSED = Outcome("idle", "the job to be resumed")
 _ROOM = Outcome("idle", "room downstream")
 _INPUT = Outcome("idle", "input")
 _CALLS = Outcome("idle", "asynchronous calls")
+_COMMIT = Outcome("idle", "the last checkpoint")
 
 
 @dataclass(slots=True)
@@ -77,6 +80,7 @@ class Task:
         self._last_wait = ""
         self._spill_after = frame_size * 4
         self._broken: BaseException | None = None
+        self.snapshots: TaskSnapshots | None = None
 
     # --- driven by the lane ----------------------------------------------------------------
 
@@ -110,6 +114,11 @@ class Task:
             return _GATE
         if self._supervisor.is_paused:
             return _PAUSED
+        if (snapshots := self.snapshots) is not None and snapshots.is_due:
+            snapshots.look()
+            if snapshots.is_final and not snapshots.must_wait:
+                return self._end()
+            return PROGRESSED
         if any(outlet.is_full for outlet in self._wiring.outlets):
             return _ROOM
         return self._work(self._wiring)
@@ -133,7 +142,12 @@ class Task:
     def _open(self) -> None:
         self.state = "running"
         operators = self.assembly.make_operators(self._begin)
+        snapshots = self.snapshots
+        if snapshots is not None:
+            snapshots.restore(operators)
         for operator in operators:
+            if snapshots is not None and snapshots.has_all_finished:
+                break  # opening them again could undo what they did, as emptying a file
             self._begin(operator.step.id)
             # Noted first: close() is promised also to a step whose open() raised.
             self._opened.append(operator)
@@ -142,8 +156,13 @@ class Task:
             except BaseException as error:
                 raise step_error(operator.step, error, doing="open") from error
         self._wiring = self.assembly.wire(operators, self.breathe, self.pause, self._spill_after)
+        if snapshots is not None and snapshots.has_all_finished:
+            self._wiring.calls = None  # it was not opened, and nothing will come
         if self._wiring.calls is not None:
             self._wiring.calls.wake_by(self._patience.ring)
+        if snapshots is not None:
+            snapshots.connect(self._wiring, self._wiring.inlets.in_order)
+            self._has_source_ended = snapshots.has_finished(operators[0])
         self._supervisor.task_opened()
 
     def _work(self, wiring: Wiring) -> Outcome:
@@ -155,25 +174,42 @@ class Task:
                 return self._hand_on(wiring, calls, ended)
             if (limit := min(limit, calls.room)) == 0:
                 return _CALLS
+        if (snapshots := self.snapshots) is not None:
+            if snapshots.is_final:
+                return _COMMIT
+            if snapshots.is_waiting:
+                snapshots.look_for_ends()
+            if snapshots.has_replay:
+                return self._run(wiring, *snapshots.next_replay(limit))
         taken = wiring.inlets.take(limit)
         if taken is not None:
             if not isinstance(taken, TakenRecords):
                 return self._take_mark(wiring, *taken)
             inlet, values, keys, _ = taken
-            begun = self._clock.now_s()
             count = len(values)
-            inlet.segment.run(values, keys)
-            self._settle(wiring)
+            if snapshots is not None and inlet.goes_first:
+                snapshots.log(inlet, values, keys)
+            self._run(wiring, inlet, values, keys)
             inlet.channel.consume(count)
-            self._pace.took(self._clock.now_s() - begun, count)
             return PROGRESSED
         if wiring.is_source and not self._has_source_ended:
             return self._poll(wiring)
         return self._without_input(wiring)
 
+    def _run(
+        self, wiring: Wiring, inlet: Inlet, values: list[Payload], keys: list[Payload]
+    ) -> Outcome:
+        begun, count = self._clock.now_s(), len(values)
+        inlet.segment.run(values, keys)
+        self._settle(wiring)
+        self._pace.took(self._clock.now_s() - begun, count)
+        return PROGRESSED
+
     def _take_mark(self, wiring: Wiring, inlet: Inlet, mark: Mark) -> Outcome:
         if isinstance(mark, Watermark):
             self._pass_on(wiring, wiring.inlets.watermark(inlet, mark))
+        elif self.snapshots is not None:
+            self.snapshots.barrier(inlet, mark.epoch)
         return PROGRESSED
 
     def _pass_on(self, wiring: Wiring, mark: Mark | None) -> None:
@@ -191,6 +227,8 @@ class Task:
     def _without_input(self, wiring: Wiring) -> Outcome:
         for watermark in wiring.inlets.watermarks_of_ended():
             self._pass_on(wiring, watermark)
+        if self.snapshots is not None:
+            self.snapshots.look_for_ends()
         if wiring.calls is not None and wiring.calls.is_working:
             return _CALLS
         if wiring.inlets.has_ended(outside_of_loop=False):
@@ -223,9 +261,12 @@ class Task:
         return PROGRESSED
 
     def _finish(self, wiring: Wiring) -> Outcome:
+        snapshots = self.snapshots
         for operator in wiring.operators:
             if self._supervisor.is_stopping:
                 return self._end()
+            if snapshots is not None and snapshots.has_finished(operator):
+                continue
             self._begin(operator.step.id)
             try:
                 operator.runnable.finish()
@@ -234,6 +275,10 @@ class Task:
             self._settle(wiring)
         for outlet in wiring.outlets:
             outlet.close()
+        if snapshots is not None:
+            snapshots.finish()
+            if snapshots.must_wait:
+                return PROGRESSED
         return self._end()
 
     def _end(self) -> Outcome:

@@ -108,6 +108,14 @@ class Wiring:
         """Return the outlet of an edge that leaves the task."""
         return self._outlet_of.get(edge)
 
+    def input_edges(self, step_id: str) -> list[Edge]:
+        """Return the edges into a step, in the order of the plan."""
+        return self._plan.inputs[step_id]
+
+    def ledger(self, edge: Edge) -> EdgeCounters:
+        """Return the counters of an edge."""
+        return self._ledgers[edge]
+
     def run_segments(self) -> None:
         """Run every loop that has been fed, upstream first, until all buffers are empty."""
         segments = self.segments

@@ -65,11 +65,17 @@ class Step:
     policy: ErrorPolicy
     function: str
     placement: Placement = "kernel"
+    uid: str | None = None
 
     @property
     def is_source(self) -> bool:
         """True for a step without inputs."""
         return self.kind == KIND_SOURCE
+
+    @property
+    def state_id(self) -> str:
+        """The name of the step's state in snapshots: the user's ``uid``, or the step's id."""
+        return self.uid or self.id
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -145,6 +151,7 @@ def _step(step: TransformationConfig, *, spread: bool) -> Step:
         policy=ErrorPolicy.of(step),
         function=function,
         placement=step.get("placement") or _usual_placement(step, spread=spread),
+        uid=step.get("uid"),
     )
 
 

@@ -6,6 +6,7 @@ Layer: state.
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from typing import Any, Final
 
 from sage_kernel_api.errors import StateError
@@ -60,6 +61,14 @@ class MemoryStateManager(StateManager):
             return False
         self._values = dict(self._checkpoints[checkpoint_id])
         return True
+
+    def export_values(self) -> Mapping[str, Payload]:
+        """Return all values; to be encoded at once."""
+        return self._values
+
+    def import_values(self, values: Mapping[str, Payload]) -> None:
+        """Set all values."""
+        self._values = dict(values)
 
     def _copy(self, key: str, state: Payload) -> Payload:
         try:

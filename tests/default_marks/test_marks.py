@@ -99,10 +99,14 @@ def test_time_never_goes_back_and_never_passes_an_active_input(
     merge = WatermarkMerge(3)
     reached, times, active = -1, {0: -1, 1: -1, 2: -1}, {0, 1, 2}
 
+    ended: set[int] = set()
     for number, time_us, what in events:
+        if number in ended:
+            continue
         if what == "end":
             passed = merge.end(number)
             active.discard(number)
+            ended.add(number)
         else:
             times[number] = max(times[number], time_us)
             (active.discard if what else active.add)(number)

@@ -168,6 +168,10 @@ class BaseFunction(ContextUser):
         """Set the attributes that `get_state` returned; others stay as they are."""
         vars(self).update(state)
 
+    def set_state(self, state: Mapping[str, Payload]) -> None:
+        """Same as `restore_state`; a class overrides the one or the other."""
+        self.restore_state(state)
+
     def save_state(self, state: Payload = ...) -> bool:
         """Keep *state*, or without it `get_state`, under the function's name.
 

@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from typing import Generic, TypeVar
 
 from sage_kernel_api.core.functions.base_function import BaseFunction
-from sage_kernel_api.values import StopSignal
+from sage_kernel_api.values import Payload, StopSignal
 
 __all__ = ["BatchFunction", "SourceFunction"]
 
@@ -34,6 +34,22 @@ class SourceFunction(BaseFunction, ABC, Generic[O_co]):
     @abstractmethod
     def execute(self) -> O_co | StopSignal | None:
         """Return the next record; None for "nothing now"; a `StopSignal` to end the source."""
+
+    def tell(self) -> Payload:
+        """Return the position behind the last record, for a checkpoint; see `seek`.
+
+        Raises:
+            NotImplementedError: The class has no positions; its fields are its state.
+        """
+        raise NotImplementedError
+
+    def seek(self, position: Payload) -> None:
+        """Go on behind *position*, which `tell` has returned; called before ``open``.
+
+        Raises:
+            NotImplementedError: As `tell`.
+        """
+        raise NotImplementedError
 
 
 class BatchFunction(BaseFunction, ABC, Generic[O_co]):

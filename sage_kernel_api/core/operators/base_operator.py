@@ -5,13 +5,15 @@ Layer: core. Talks to kernels through `ExecutionContext` only.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, ClassVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, Literal
 
 from sage_kernel_api.context import ExecutionContext
 from sage_kernel_api.core.functions.base_function import BaseFunction
+from sage_kernel_api.core.functions.function_state import function_state, restore_function
 from sage_kernel_api.core.policies import Policies
 from sage_kernel_api.logging import Logger
+from sage_kernel_api.runnable import KIND_SOURCE
 from sage_kernel_api.values import Capability, Payload
 
 __all__ = ["BaseOperator", "is_function_class"]
@@ -100,6 +102,22 @@ class BaseOperator:
         """Close the function."""
         if isinstance(self.function, BaseFunction):
             self.function.close()
+
+    # --- state beside the keyed one -----------------------------------------------------------
+
+    @property
+    def state_sharing(self) -> Literal["own", "all"]:
+        """Tell whose state this is; see `StatefulRunnable`."""
+        return "own"
+
+    def snapshot_state(self) -> Mapping[str, Payload]:
+        """Return the function's state."""
+        return function_state(self.function, is_source=self.kind == KIND_SOURCE)
+
+    def restore_state(self, states: Sequence[Mapping[str, Payload]]) -> None:
+        """Give the function its state back."""
+        for state in states:
+            restore_function(self.function, state)
 
     def send_data(
         self, data: Payload, target: str | None = None, partition_key: Payload | None = None

@@ -7,9 +7,9 @@ it into their loops, and a wrapper would cost more than most functions.
 from __future__ import annotations
 
 from collections.abc import Callable, MutableMapping
-from typing import Any
+from typing import Any, Final
 
-from sage_kernel_api.context import ExecutionContext
+from sage_kernel_api.context import ExecutionContext, SupportsKeyedState
 from sage_kernel_api.core.functions import FlatMapFunction
 from sage_kernel_api.core.operators.base_operator import BaseOperator
 from sage_kernel_api.core.policies import Policies
@@ -32,6 +32,9 @@ __all__ = [
     "ReduceOperator",
     "SinkOperator",
 ]
+
+_ACCUMULATORS: Final = "__reduce"
+"""The keyed table of a reduce, which has no declared states."""
 
 
 class _CallOperator(BaseOperator):
@@ -145,7 +148,12 @@ class ReduceOperator(_CallOperator):
         **kwargs: Payload,
     ) -> None:
         super().__init__(execution_context, function_class, *args, **kwargs)
-        self.table: MutableMapping[Payload, Payload] = {}
+        context: object = execution_context
+        self.table: MutableMapping[Payload, Payload] = (
+            context.keyed_state.table(_ACCUMULATORS)
+            if isinstance(context, SupportsKeyedState)
+            else {}
+        )
 
     @property
     def reads_key(self) -> bool:

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Final, Literal
 
 from sage_kernel_api.core.operators.base_operator import BaseOperator
 from sage_kernel_api.runnable import MIN_WATERMARK_US
 from sage_kernel_api.values import Payload
 
 __all__ = ["TimeKeepingOperator"]
+
+_TIME: Final = "event time"
 
 
 class TimeKeepingOperator(BaseOperator):
@@ -34,21 +36,23 @@ class TimeKeepingOperator(BaseOperator):
 
     @property
     def state_sharing(self) -> Literal["own", "all"]:
-        """``all``: at another parallelism, every instance begins at the earliest of the times."""
-        return "all"
+        """``all`` for the time: at another parallelism, every instance begins at the earliest one.
+
+        ``own`` if the function has state, too.
+        """
+        return "own" if super().snapshot_state() else "all"
 
     def snapshot_state(self) -> Mapping[str, Payload]:
-        """Return the time, and whose it is."""
+        """Return the function's state, the time, and whose it is."""
         context = self.context
-        return {
-            "time_us": self.time_us,
-            "index": context.get_parallel_index(),
-            "parallelism": context.get_parallelism(),
-        }
+        place = (context.get_parallel_index(), context.get_parallelism())
+        return {**super().snapshot_state(), _TIME: (self.time_us, *place)}
 
     def restore_state(self, states: Sequence[Mapping[str, Payload]]) -> None:
         """Begin at the time of this instance; at another parallelism, at the earliest one."""
-        me = (self.context.get_parallel_index(), self.context.get_parallelism())
-        own = [state for state in states if (state["index"], state["parallelism"]) == me]
-        times: list[int] = [state["time_us"] for state in own or states]
-        self.time_us = min(times, default=MIN_WATERMARK_US)
+        place = (self.context.get_parallel_index(), self.context.get_parallelism())
+        kept: list[tuple[int, int, int]] = [state[_TIME] for state in states if _TIME in state]
+        own = [time_us for time_us, *owner in kept if tuple(owner) == place]
+        self.time_us = min(own or [time_us for time_us, *_ in kept], default=MIN_WATERMARK_US)
+        rest = [{n: value for n, value in state.items() if n != _TIME} for state in states]
+        super().restore_state([state for state in rest if state])

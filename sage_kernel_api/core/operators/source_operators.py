@@ -5,14 +5,20 @@ Layer: core.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, Literal
 
 from sage_kernel_api.context import ExecutionContext
 from sage_kernel_api.core.operators.base_operator import BaseOperator
+from sage_kernel_api.core.operators.collection_place import (
+    CollectionPlace,
+    is_used_up,
+    note_use,
+)
 from sage_kernel_api.core.operators.sequence_window import SequenceWindow
 from sage_kernel_api.core.policies import SourceError
+from sage_kernel_api.errors import StateError
 from sage_kernel_api.runnable import KIND_SOURCE, SOURCE_ENDED, SourcePoll
 from sage_kernel_api.values import Payload, StopSignal
 
@@ -37,28 +43,57 @@ class CollectionOperator(BaseOperator):
         self._items = items
         self._iterator: Iterator[Payload] = iter(())
         self._sequence: Sequence[Payload] | None = None
+        self._place = CollectionPlace(
+            execution_context.get_parallel_index(), execution_context.get_parallelism()
+        )
         self._position = 0
 
+    @property
+    def state_sharing(self) -> Literal["own", "all"]:
+        """Tell that other instances can go on with what is left."""
+        return "all"
+
+    def snapshot_state(self) -> Mapping[str, Payload]:
+        """Return how much of the collection was handed on, and how it was shared before."""
+        return self._place.state(self._position)
+
+    def restore_state(self, states: Sequence[Mapping[str, Payload]]) -> None:
+        """Leave out what was handed on; before ``open``.
+
+        Raises:
+            StateError: The items came from an iterator which an earlier attempt has read.
+        """
+        if is_used_up(self._items):
+            raise StateError(
+                f"The source {self.context.name!r} reads a {type(self._items).__name__}, which can "
+                "be read only once, and an earlier attempt has begun to. Give from_collection() a "
+                "list or a range, or from_source() a function with tell() and seek()."
+            )
+        self._place = self._place.after(states)
+
     def open(self) -> None:
-        """Take this instance's share."""
+        """Take this instance's share, without what was handed on before."""
         index, count = self.context.get_parallel_index(), self.context.get_parallelism()
-        items = self._items
-        if isinstance(items, (range, list, tuple, str, bytes)):
+        items, place = self._items, self._place
+        self._position = place.count
+        if isinstance(items, (range, list, tuple, str, bytes)) and not place.earlier:
             self._sequence = items if count == 1 else items[index::count]
-            self._position = 0
-        else:
-            self._iterator = iter(items) if count == 1 else islice(iter(items), index, None, count)
+            return
+        note_use(items)
+        left = place.left(items)
+        self._iterator = islice(left, index + count * place.count, None, count)
 
     def poll(self, limit: int) -> SourcePoll:
         """Return the next slice."""
         if self._sequence is not None:
             return self._poll_sequence(self._sequence, limit)
         records = list(islice(self._iterator, limit))
+        self._position += len(records)
         return SourcePoll(records, "more" if len(records) == limit else "ended")
 
     def _poll_sequence(self, sequence: Sequence[Payload], limit: int) -> SourcePoll:
         begin = self._position
-        self._position = end = begin + limit
+        self._position = end = min(begin + limit, len(sequence))
         status: Literal["more", "ended"] = "more" if end < len(sequence) else "ended"
         if isinstance(sequence, (list, tuple, range)):
             return SourcePoll(SequenceWindow(sequence, begin, end), status)

@@ -73,6 +73,7 @@ class AsyncCalls:
         self._ended: deque[_Call] = deque()
         # Ordered: every call from the beginning on, so that the first one is the next to take.
         self._in_order: deque[_Call] | None = deque() if ordered else None
+        self._given: dict[_Call, None] = {}
         self._running: dict[_Call, asyncio.Task[None]] = {}
         self._is_start_due = False
         self._is_wake_due = False
@@ -101,6 +102,7 @@ class AsyncCalls:
         """Have the function called with *record*, soon."""
         call = _Call(record, key, input_index)
         self._given_count += 1
+        self._given[call] = None
         if self._in_order is not None:
             self._in_order.append(call)
         self._waiting.append(call)
@@ -109,12 +111,17 @@ class AsyncCalls:
             self._is_start_due = True
             self._loop.call_soon_threadsafe(self._start)
 
+    def pending(self) -> list[AsyncOutcome]:
+        """Return what was given and not yet taken, in the order in which it was given."""
+        return [AsyncOutcome(call.record, call.key, call.input_index) for call in self._given]
+
     def take(self) -> AsyncOutcome | None:
         """Return the next record that has ended, or None."""
         if not self.has_outcome:
             return None
         call = (self._ended if self._in_order is None else self._in_order).popleft()
         self._taken_count += 1
+        del self._given[call]
         results = () if call.error is not None else self._results_of(call.result)
         return AsyncOutcome(
             call.record, call.key, call.input_index, results, call.error, call.attempts

@@ -115,6 +115,10 @@ class AsyncMapOperator(BaseOperator):
         """Return the records that have ended since."""
         return list(iter(self._opened.take, None))
 
+    def pending(self) -> Sequence[AsyncOutcome]:
+        """Return the records in the step."""
+        return self._opened.pending()
+
     def in_flight(self) -> int:
         """Return how many records are in the step."""
         return self._opened.in_flight

@@ -1,0 +1,291 @@
+"""The state of one running step: to bytes at a snapshot, from bytes at a restart.
+
+Layer: engine. Knows how operators offer state; knows nothing of barriers and stores.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final, cast
+
+from sage_kernel_api.communication import key_group, owner_of
+from sage_kernel_api.errors import CheckpointError, StateError
+from sage_kernel_api.runnable import StatefulRunnable, TransactionalRunnable
+from sage_kernel_api.values import Payload
+from sage_kernel_default.checkpoint.values import KeyedChanges, StepSnapshot
+from sage_kernel_default.engine.operators import Operator
+from sage_kernel_default.engine.ports import NamedValues, ValueCodec
+from sage_kernel_default.engine.tables import TableChanges, TrackedTable
+
+__all__ = [
+    "FINISHED",
+    "Pending",
+    "decode_pending",
+    "encode_pending",
+    "has_finished",
+    "is_transactional",
+    "keyed_changes",
+    "operator_entries",
+    "restore_operator",
+    "restored_handles",
+    "restored_pending",
+]
+
+SAVED: Final = "__saved__"
+"""Entry of the values that the function saved by name."""
+FINISHED: Final = "__finished__"
+"""Entry of a step whose ``finish`` is done: it must not emit its last results again."""
+
+_CHUNK_ROWS: Final = 262_144
+
+Pending = tuple[int, Payload, Payload]
+"""A record inside of a step: number of its edge among the step's inputs, the record, its key."""
+
+
+# --- to bytes ---------------------------------------------------------------------------------
+
+
+def operator_entries(operator: Operator, codec: ValueCodec) -> dict[str, bytes]:
+    """Return what the step's operator, and the values saved by name, have to keep.
+
+    Raises:
+        StateError: A value cannot be encoded; the message names it. Private fields (their name
+            begins with an underscore) are left out instead, as the contract says.
+    """
+    entries: dict[str, bytes] = {}
+    runnable = operator.runnable
+    if _is_stateful(runnable):
+        for name, value in cast("StatefulRunnable", runnable).snapshot_state().items():
+            try:
+                entries[name] = codec.encode(value)
+            except Exception as error:
+                if name.startswith("_"):
+                    continue
+                raise StateError(
+                    f"{name!r} ({type(value).__name__}) cannot be part of a checkpoint: {error} "
+                    "Name what makes up the state in __state_include__, or leave it out by "
+                    "__state_exclude__."
+                ) from error
+    manager = operator.context.state_manager
+    if isinstance(manager, NamedValues) and (saved := manager.export_values()):
+        entries[SAVED] = codec.encode(dict(saved))
+    return entries
+
+
+def keyed_changes(operator: Operator, codec: ValueCodec) -> list[KeyedChanges]:
+    """Return what has changed in the step's keyed tables since the last call.
+
+    Raises:
+        StateError: A key or value cannot be encoded; the message names table and key.
+    """
+    found: list[KeyedChanges] = []
+    for name, table in operator.context.tables.items():
+        if isinstance(table, TrackedTable) and (changes := table.take_changes()) is not None:
+            found.extend(_chunks(name, changes, codec))
+    return found
+
+
+def _chunks(table: str, changes: TableChanges, codec: ValueCodec) -> Iterator[KeyedChanges]:
+    rows = len(changes.keys)
+    for start in range(0, max(rows, 1), _CHUNK_ROWS):
+        keys = changes.keys[start : start + _CHUNK_ROWS]
+        values = changes.values[start : start + _CHUNK_ROWS]
+        is_first = start == 0
+        deleted = changes.deleted if is_first else []
+        yield KeyedChanges(
+            table,
+            _column(table, "key", keys, keys, codec),
+            _column(table, "value", values, keys, codec),
+            len(keys),
+            codec.encode_column(deleted),
+            len(deleted),
+            is_base=changes.is_base and is_first,
+        )
+
+
+def _column(
+    table: str, what: str, items: list[Payload], keys: list[Payload], codec: ValueCodec
+) -> bytes:
+    try:
+        return codec.encode_column(items)
+    except StateError:
+        for item, key in zip(items, keys, strict=True):
+            try:
+                codec.encode(item)
+            except StateError as error:
+                raise StateError(
+                    f"In the keyed state {table!r} the {what} of key {key!r} cannot be part of a "
+                    f"checkpoint: {error}"
+                ) from error
+        raise
+
+
+def encode_pending(records: Sequence[Pending], codec: ValueCodec) -> list[bytes]:
+    """Return records that are inside of a step, as three columns; more may be joined to them."""
+    if not records:
+        return []
+    numbers, values, keys = (list(column) for column in zip(*records, strict=True))
+    return [
+        codec.encode_column(numbers),
+        codec.encode_column(values),
+        codec.encode_column(keys),
+    ]
+
+
+def decode_pending(parts: Sequence[bytes], codec: ValueCodec) -> list[Pending]:
+    """Undo `encode_pending`."""
+    columns = [codec.decode_column(part) for part in parts]
+    return [
+        record
+        for place in range(0, len(columns), 3)
+        for record in zip(*columns[place : place + 3], strict=True)
+    ]
+
+
+# --- from bytes -------------------------------------------------------------------------------
+
+
+def restore_operator(
+    operator: Operator, saved: Sequence[StepSnapshot], codec: ValueCodec, index: int
+) -> None:
+    """Give a new, unopened step the state of its predecessors.
+
+    Args:
+        operator: The step; its instance is *index*.
+        saved: Of all old instances, by index; empty if there is no state, but may have been
+            an earlier attempt.
+        codec: For users' values.
+        index: The instance.
+
+    Raises:
+        CheckpointError: The state belongs to another number of instances and cannot be shared.
+    """
+    parallelism = operator.step.parallelism
+    is_same = len(saved) == parallelism
+    mine = saved[index : index + 1] if is_same else saved
+    _restore_entries(operator, saved, mine, codec, is_same=is_same)
+    rows: dict[str, int] = {}
+    content: dict[str, dict[Payload, Payload]] = {}
+    for one in mine:
+        # Each old instance apart: where keys are not spread by group, two may have the same key.
+        for name, entries in _content(one.keyed, codec, rows).items():
+            kept = content.setdefault(name, {})
+            kept.update(
+                entries
+                if is_same
+                else {
+                    key: value
+                    for key, value in entries.items()
+                    if owner_of(key_group(key), parallelism) == index
+                }
+            )
+    for name, entries in content.items():
+        table = operator.context.table(name)
+        assert isinstance(table, TrackedTable), "made under a desk"
+        table.fill(list(entries), list(entries.values()))
+        table.note_stored(rows[name], wants_base=not is_same)
+
+
+def _restore_entries(
+    operator: Operator,
+    saved: Sequence[StepSnapshot],
+    mine: Sequence[StepSnapshot],
+    codec: ValueCodec,
+    *,
+    is_same: bool,
+) -> None:
+    states = [
+        {n: codec.decode(v) for n, v in one.operator.items() if n not in (SAVED, FINISHED)}
+        for one in mine
+    ]
+    runnable = operator.runnable
+    is_stateful = _is_stateful(runnable)
+    shares = is_stateful and cast("StatefulRunnable", runnable).state_sharing == "all"
+    stuck = [one for one in mine if SAVED in one.operator] or ([] if shares else any(states))
+    if not is_same and stuck:
+        step = operator.step
+        raise CheckpointError(
+            f"The state of step {step.id!r} belongs to {len(saved)} instances and cannot be shared "
+            f"by {step.parallelism}. Set parallelism={len(saved)} for this step, or keep its state "
+            "by key."
+        )
+    if is_stateful:
+        cast("StatefulRunnable", runnable).restore_state(states if shares or any(states) else [])
+    elif any(states):
+        raise CheckpointError(
+            f"Step {operator.step.id!r} has state ({', '.join(sorted(states[0]))}), and what runs "
+            "it now takes none. Give steps a uid, so that each finds its own state again."
+        )
+    manager = operator.context.state_manager
+    if is_same and mine and SAVED in mine[0].operator and isinstance(manager, NamedValues):
+        manager.import_values(cast("Mapping[str, Payload]", codec.decode(mine[0].operator[SAVED])))
+
+
+def _content(
+    changes: Iterable[KeyedChanges], codec: ValueCodec, rows: dict[str, int]
+) -> dict[str, dict[Payload, Payload]]:
+    content: dict[str, dict[Payload, Payload]] = {}
+    for one in changes:
+        if one.is_base:
+            content[one.table] = {}
+            rows[one.table] = 0
+        entries = content.setdefault(one.table, {})
+        rows[one.table] = rows.get(one.table, 0) + one.rows + one.deletions
+        for key in codec.decode_column(one.deleted):
+            entries.pop(key, None)
+        entries.update(
+            zip(codec.decode_column(one.keys), codec.decode_column(one.values), strict=True)
+        )
+    return content
+
+
+def has_finished(saved: Sequence[StepSnapshot], index: int, parallelism: int) -> bool:
+    """Tell whether the step had done its ``finish``: this instance, or all, if they are others."""
+    mine = saved[index : index + 1] if len(saved) == parallelism else saved
+    return bool(mine) and all(FINISHED in one.operator for one in mine)
+
+
+def restored_handles(
+    saved: Sequence[StepSnapshot], codec: ValueCodec, index: int, parallelism: int
+) -> list[Payload]:
+    """Return this instance's share of the transactions that a checkpoint has decided."""
+    return [
+        handle
+        for one in saved
+        if one.index % parallelism == index and one.handle is not None
+        for handle in cast("list[Payload]", codec.decode(one.handle))
+    ]
+
+
+def restored_pending(
+    saved: Sequence[StepSnapshot], codec: ValueCodec, index: int, operator: Operator
+) -> list[Pending]:
+    """Return this instance's share of the records that were inside of the step."""
+    parallelism = operator.step.parallelism
+    if len(saved) == parallelism:
+        return decode_pending(saved[index].in_flight, codec)
+    everything = [record for one in saved for record in decode_pending(one.in_flight, codec)]
+    return [
+        record
+        for place, record in enumerate(everything)
+        if _owner(operator, record, place, parallelism) == index
+    ]
+
+
+def _owner(operator: Operator, record: Pending, place: int, parallelism: int) -> int:
+    if operator.sees_keys and record[2] is not None:
+        return owner_of(key_group(record[2]), parallelism)
+    return place % parallelism
+
+
+def is_transactional(operator: Operator) -> TransactionalRunnable | None:
+    """Return the step's instance if its output becomes visible with a checkpoint."""
+    runnable = operator.runnable
+    members = ("coordinate", "recover", "pre_commit", "commit")
+    if all(callable(getattr(runnable, name, None)) for name in members):
+        return cast("TransactionalRunnable", runnable)
+    return None
+
+
+def _is_stateful(runnable: object) -> bool:
+    return callable(getattr(runnable, "snapshot_state", None))

@@ -1,0 +1,149 @@
+"""A keyed table that knows what has changed since the last snapshot, at no cost per record.
+
+Layer: engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, MutableMapping
+from typing import Any, Final, NamedTuple
+
+from sage_kernel_api.values import Payload
+
+__all__ = ["MISSING", "TableChanges", "TrackedTable"]
+
+MISSING: Final = object()
+"""What a look into a table gives where there is nothing."""
+
+_NO_DEFAULT: Final = object()
+
+_BASE_FROM: Final = 1024
+"""Fewer entries than this are not worth a table of their own in the store."""
+
+
+class TableChanges(NamedTuple):
+    """What to store of a table.
+
+    Attributes:
+        keys: That were set.
+        values: Their values, as a parallel list.
+        deleted: Keys that were deleted.
+        is_base: The keys are all that there are.
+    """
+
+    keys: list[Payload]
+    values: list[Payload]
+    deleted: list[Payload]
+    is_base: bool
+
+
+class TrackedTable(MutableMapping[Payload, Payload]):
+    """A mapping in two layers: reads fall through `delta` to `base`, writes go to `delta`.
+
+    So the keys of `delta` are the changed ones, and a key that is hot costs nothing more after
+    its first change in an epoch. Both stay the same, exact dictionaries for the whole life:
+    compiled loops hold on to them.
+
+    Attributes:
+        delta: Entries set since the last snapshot.
+        base: Entries as of the last snapshot; those in `delta` are out of date here.
+    """
+
+    __slots__ = ("_deleted", "_stored", "_wants_base", "base", "delta")
+
+    def __init__(self) -> None:
+        self.delta: dict[Payload, Payload] = {}
+        self.base: dict[Payload, Payload] = {}
+        self._deleted: set[Payload] = set()
+        self._stored = 0
+        self._wants_base = True
+
+    # --- as a mapping ------------------------------------------------------------------------
+
+    def __getitem__(self, key: Payload) -> Payload:
+        delta = self.delta
+        return delta[key] if key in delta else self.base[key]
+
+    def __setitem__(self, key: Payload, value: Payload) -> None:
+        self.delta[key] = value
+
+    def __delitem__(self, key: Payload) -> None:
+        if self.pop(key, MISSING) is MISSING:
+            raise KeyError(key)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self.delta or key in self.base
+
+    def __iter__(self) -> Iterator[Payload]:
+        yield from self.delta
+        delta = self.delta
+        for key in self.base:
+            if key not in delta:
+                yield key
+
+    def __len__(self) -> int:
+        base = self.base
+        return len(base) + sum(key not in base for key in self.delta)
+
+    def get(self, key: Payload, default: Any = None) -> Any:
+        """Return the value of *key*, or *default*."""
+        delta = self.delta
+        return delta[key] if key in delta else self.base.get(key, default)
+
+    def pop(self, key: Payload, default: Any = _NO_DEFAULT) -> Any:
+        """Remove *key* and return its value, or *default*."""
+        value = self.delta.pop(key, MISSING)
+        if (old := self.base.pop(key, MISSING)) is not MISSING:
+            self._deleted.add(key)
+            value = old if value is MISSING else value
+        if value is not MISSING:
+            return value
+        if default is _NO_DEFAULT:
+            raise KeyError(key)
+        return default
+
+    def clear(self) -> None:
+        """Remove all entries."""
+        self._deleted.update(self.base)
+        self.base.clear()
+        self.delta.clear()
+
+    # --- for snapshots -------------------------------------------------------------------------
+
+    def fill(self, keys: list[Payload], values: list[Payload]) -> None:
+        """Take up stored entries; only in a new table."""
+        self.base.update(zip(keys, values, strict=True))
+
+    def note_stored(self, rows: int, *, wants_base: bool) -> None:
+        """Take note of what the store already has of the table.
+
+        Args:
+            rows: Entries and deletions there.
+            wants_base: What is there is not of this instance alone: replace it.
+        """
+        self._stored = rows
+        self._wants_base = wants_base
+
+    def take_changes(self) -> TableChanges | None:
+        """Return what has changed since the last call; None if nothing has.
+
+        All entries, as a new base, when what was stored since the last base is more than the
+        table has: so the store need not merge, holds at most twice the table, and a snapshot
+        costs, on average, what has changed.
+        """
+        delta, deleted = self.delta, self._deleted
+        if not delta and not deleted and not self._wants_base:
+            return None
+        gone = [key for key in deleted if key not in delta]
+        changed = len(delta) + len(gone)
+        self.base.update(delta)
+        is_base = self._wants_base or self._stored + changed > max(2 * len(self.base), _BASE_FROM)
+        source = self.base if is_base else delta
+        changes = TableChanges(
+            list(source), list(source.values()), [] if is_base else gone, is_base
+        )
+        self._stored = len(changes.keys) if is_base else self._stored + changed
+        self._wants_base = False
+        delta.clear()
+        deleted.clear()
+        return changes
