@@ -9,7 +9,7 @@ import pytest
 from sage_kernel_api import LocalEnvironment
 
 
-@pytest.fixture(params=["mock"])
+@pytest.fixture(params=["mock", "default"])
 def env(request: pytest.FixtureRequest) -> Iterator[LocalEnvironment]:
     with LocalEnvironment("test", kernel=request.param) as made:
         yield made

@@ -39,16 +39,17 @@ def run(job: Job, left: list[Event], right: list[Event], kernel: str, parallelis
     return sorted(results, key=repr), late
 
 
+@pytest.mark.parametrize("kernel", ["mock", "default"])
 @pytest.mark.parametrize("name", JOBS)
 @given(left=arrivals(), right=arrivals(), parallelism=st.sampled_from([1, 2, 4]))
 @settings(max_examples=25, deadline=None)
 def test_results_do_not_depend_on_the_order_of_arrival(
-    name: str, left: list[Event], right: list[Event], parallelism: int
+    name: str, kernel: str, left: list[Event], right: list[Event], parallelism: int
 ) -> None:
     """Whoever runs a job again must get the same numbers, as long as nothing is late."""
     job = JOBS[name]
 
-    results, late = run(job, left, right, "mock", parallelism)
+    results, late = run(job, left, right, kernel, parallelism)
 
     assert results == sorted(job.model(left, right), key=repr)
     assert not late

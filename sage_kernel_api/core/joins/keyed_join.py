@@ -66,7 +66,7 @@ class KeyedJoin(ABC):
 
     def advance(self, watermark_us: int) -> None:
         """Act on event time having come this far."""
-        # After a restore, the inputs begin anew: time goes on only where they pass what was reached.
+        # After a restore the inputs begin anew: until they pass what was reached, time stands.
         self.watermark_us = max(self.watermark_us, watermark_us)
         for time_us, (key, side) in self._due.take(watermark_us):
             self.settle(key, side, time_us)

@@ -132,7 +132,7 @@ class TimeWindows:
 
     def advance(self, watermark_us: int) -> None:
         """Fire and forget what is due."""
-        # After a restore, the inputs begin anew: time goes on only where they pass what was reached.
+        # After a restore the inputs begin anew: until they pass what was reached, time stands.
         self.watermark_us = max(self.watermark_us, watermark_us)
         for time_us, (key, span) in self._due["event"].take(watermark_us):
             self._look(key, span, "event", time_us)
