@@ -31,6 +31,8 @@ if TYPE_CHECKING:
         BaseJoinFunction,
         BaseService,
         BatchFunction,
+        BroadcastProcessFunction,
+        BroadcastState,
         Collector,
         FieldKeyByFunction,
         FileBatchIteratorFunction,
@@ -66,6 +68,7 @@ if TYPE_CHECKING:
     from sage_kernel_api.core.operators.async_map import RateLimit
     from sage_kernel_api.core.policies import ErrorPolicy, Policies, retry
     from sage_kernel_api.core.streams import (
+        BroadcastConnectedStreams,
         ConnectedStreams,
         DataStream,
         FutureStream,
@@ -140,6 +143,9 @@ __all__ = [
     "BaseService",
     "BaseTransformation",
     "BatchFunction",
+    "BroadcastConnectedStreams",
+    "BroadcastProcessFunction",
+    "BroadcastState",
     "Capability",
     "CapabilityError",
     "Collector",
@@ -267,6 +273,8 @@ _HOMES = {
         "BaseJoinFunction",
         "BaseService",
         "BatchFunction",
+        "BroadcastProcessFunction",
+        "BroadcastState",
         "Collector",
         "FieldKeyByFunction",
         "FileBatchIteratorFunction",
@@ -309,6 +317,7 @@ _HOMES = {
         "retry",
     ),
     "sage_kernel_api.core.streams": (
+        "BroadcastConnectedStreams",
         "ConnectedStreams",
         "DataStream",
         "FutureStream",

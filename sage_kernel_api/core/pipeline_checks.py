@@ -32,10 +32,15 @@ _METHOD = {
     "process": "process",
     "comap": "map0",
     "window_aggregate": "create_accumulator",
+    "broadcast_process": "process_broadcast",
     "window_process": "process",
 }
 # What a step takes that takes no plain callable.
-_CLASS_OF = {"join": "BaseJoinFunction", "window_aggregate": "AggregateFunction"}
+_CLASS_OF = {
+    "join": "BaseJoinFunction",
+    "window_aggregate": "AggregateFunction",
+    "broadcast_process": "BroadcastProcessFunction",
+}
 
 
 def pipeline_problems(steps: Sequence[BaseTransformation]) -> Iterator[str]:
@@ -157,7 +162,7 @@ def _function_problems(step: BaseTransformation, where: str) -> Iterator[str]:
             f"give the class and its arguments: map({type(function).__name__}, ...)"
         )
     elif (base := _CLASS_OF.get(step.operator_class.kind)) is not None:
-        what = step.operator_class.kind.removeprefix("window_")
+        what = step.operator_class.kind.removeprefix("window_").removeprefix("broadcast_")
         yield f"{where}: {what} takes a class of {base}, not {function!r}"
     elif function is not iter and not isinstance(function, type):
         yield from _arity_problems(step, where, function)

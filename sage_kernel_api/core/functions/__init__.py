@@ -10,6 +10,10 @@ from sage_kernel_api.core.functions.batch_functions import (
     RangeBatchIteratorFunction,
     SimpleBatchIteratorFunction,
 )
+from sage_kernel_api.core.functions.broadcast_function import (
+    BroadcastProcessFunction,
+    BroadcastState,
+)
 from sage_kernel_api.core.functions.collector import Collector
 from sage_kernel_api.core.functions.element_functions import (
     FieldKeyByFunction,
@@ -59,6 +63,8 @@ __all__ = [
     "BaseJoinFunction",
     "BaseService",
     "BatchFunction",
+    "BroadcastProcessFunction",
+    "BroadcastState",
     "CoMap2",
     "CoMap3",
     "CoMap4",

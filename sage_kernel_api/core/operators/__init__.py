@@ -2,6 +2,7 @@
 
 from sage_kernel_api.core.operators.assign_time_operator import AssignTimeOperator
 from sage_kernel_api.core.operators.base_operator import BaseOperator, is_function_class
+from sage_kernel_api.core.operators.broadcast_operator import BroadcastProcessOperator
 from sage_kernel_api.core.operators.element_operators import (
     FilterOperator,
     FlatMapOperator,
@@ -42,6 +43,7 @@ __all__ = [
     "AssignTimeOperator",
     "BaseOperator",
     "BatchOperator",
+    "BroadcastProcessOperator",
     "CoMapOperator",
     "CollectionOperator",
     "FilterOperator",

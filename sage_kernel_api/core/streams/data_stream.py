@@ -14,6 +14,7 @@ from sage_kernel_api.core.functions import OutputTag, PrintSink, ReduceFunction
 from sage_kernel_api.core.operators import ReduceOperator, SinkOperator
 from sage_kernel_api.core.policies import ErrorPolicy, NoneResult, Policies
 from sage_kernel_api.core.streams.async_steps import AsyncSteps
+from sage_kernel_api.core.streams.broadcast_stream import BroadcastConnectedStreams
 from sage_kernel_api.core.streams.collecting import CollectingSteps
 from sage_kernel_api.core.streams.connected_streams import ConnectedStreams, KeyedConnectedStreams
 from sage_kernel_api.core.streams.ending_steps import KeyingSteps, SinkSteps
@@ -335,6 +336,15 @@ class KeyedStream(DataStream[T_co], Generic[K, T_co]):
         """
         options = take_options(kwargs)
         return self._derive(self._add_step(ReduceOperator, function, args, kwargs, options))
+
+    def connect_broadcast(self, other: DataStream[U]) -> BroadcastConnectedStreams[K, T_co, U]:
+        """Put a stream beside this one whose records reach every instance of the step to come.
+
+        Raises:
+            PipelineError: *other* belongs to another environment.
+        """
+        self._check_same_environment(other)
+        return BroadcastConnectedStreams(self, other)
 
     def window(
         self,
