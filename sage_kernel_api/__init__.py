@@ -67,6 +67,12 @@ if TYPE_CHECKING:
     from sage_kernel_api.core.operators import BaseOperator, OperatorFactory
     from sage_kernel_api.core.operators.async_map import RateLimit
     from sage_kernel_api.core.policies import ErrorPolicy, Policies, retry
+    from sage_kernel_api.core.restart_strategies import (
+        ExponentialDelay,
+        FailureRate,
+        FixedDelay,
+        NoRestart,
+    )
     from sage_kernel_api.core.streams import (
         BroadcastConnectedStreams,
         ConnectedStreams,
@@ -243,6 +249,10 @@ __all__ = [
     "retry",
     "state_class",
     "wrap_lambda",
+    "ExponentialDelay",
+    "FailureRate",
+    "FixedDelay",
+    "NoRestart",
 ]
 
 _HOMES = {
@@ -315,6 +325,12 @@ _HOMES = {
         "ErrorPolicy",
         "Policies",
         "retry",
+    ),
+    "sage_kernel_api.core.restart_strategies": (
+        "ExponentialDelay",
+        "FailureRate",
+        "FixedDelay",
+        "NoRestart",
     ),
     "sage_kernel_api.core.streams": (
         "BroadcastConnectedStreams",

@@ -20,6 +20,7 @@ __all__ = [
     "ChannelClosedError",
     "ChannelTimeoutError",
     "CheckpointError",
+    "CheckpointInDoubtError",
     "ConfigurationError",
     "ContextError",
     "InterfaceError",
@@ -238,6 +239,10 @@ class StateError(KernelError, RuntimeError):
 
 class CheckpointError(StateError):
     """A checkpoint cannot be taken, found or restored; the one before it is untouched."""
+
+
+class CheckpointInDoubtError(CheckpointError):
+    """Storing failed so late that it is stored or not; the next opening of the state tells."""
 
 
 class StoreLockedError(CheckpointError, BlockingIOError):

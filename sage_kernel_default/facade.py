@@ -6,21 +6,32 @@ The top of this package: binds jobs, services, queues and loggers into one face.
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from sage_kernel_api.context import ContextConfig
 from sage_kernel_api.errors import KernelClosedError
-from sage_kernel_api.kernel_facade import KernelFacade, SupportsQueues, SupportsTasks
+from sage_kernel_api.kernel_facade import (
+    KernelFacade,
+    SupportsCheckpoints,
+    SupportsQueues,
+    SupportsTasks,
+)
+from sage_kernel_api.lifecycle import CheckpointConfig
 from sage_kernel_api.plugins import (
+    notify_checkpoint_completed,
     notify_job_status,
     notify_kernel_started,
     notify_kernel_stopped,
 )
 from sage_kernel_api.values import API_VERSION, Capability
 from sage_kernel_default.channels import LocalQueueManager
+from sage_kernel_default.checkpoint import CheckpointStore
 from sage_kernel_default.detached import DetachedContext, DetachedServiceContext, make_detached
 from sage_kernel_default.jobs import LocalJobManager, LocalTaskManager
 from sage_kernel_default.jobs.builder import JobBuilder
+from sage_kernel_default.jobs.checkpoint_manager import LocalCheckpointManager
+from sage_kernel_default.jobs.stores import store_in_files
 from sage_kernel_default.lanes import MonotonicClock
 from sage_kernel_default.loggers import StandardLoggerFactory
 from sage_kernel_default.options import DefaultOptions
@@ -51,6 +62,8 @@ CAPABILITIES: Final = frozenset(
         Capability.TASKS,
         Capability.QUEUES,
         Capability.PROCESS_LANES,
+        Capability.CHECKPOINTS,
+        Capability.EXACTLY_ONCE_SINKS,
     }
 )
 """What works, and is tested; nothing else is declared."""
@@ -66,7 +79,18 @@ class DefaultKernelFacade:
         >>> kernel.shutdown()
     """
 
-    def __init__(self, options: DefaultOptions = _DEFAULTS) -> None:
+    def __init__(
+        self,
+        options: DefaultOptions = _DEFAULTS,
+        *,
+        make_store: Callable[[CheckpointConfig], CheckpointStore] | None = None,
+    ) -> None:
+        """Start nothing.
+
+        Args:
+            options: Of the kernel.
+            make_store: Makes the unopened checkpoint store of a job; None for files.
+        """
         # Plain attributes, not properties: the face costs nothing.
         self.name = "default"
         self.api_version: str = API_VERSION
@@ -86,8 +110,11 @@ class DefaultKernelFacade:
             self.logger_factory,
             lambda name: self._make_registry(name, self._registry),
             lambda status: notify_job_status("default", status),
+            make_store or store_in_files,
+            lambda checkpoint: notify_checkpoint_completed("default", checkpoint),
         )
         self.job_manager = LocalJobManager(builder, CAPABILITIES, self._begin)
+        self.checkpoint_manager = LocalCheckpointManager(self.job_manager)
         self.task_manager = LocalTaskManager(self.job_manager)
 
     def create_execution_context(self, config: ContextConfig) -> DetachedContext:
@@ -156,5 +183,6 @@ if TYPE_CHECKING:
     # The members are plain attributes, which an explicit subclass of the Protocols, with their
     # abstract properties, could not have. So the type checker is asked here.
     _kernel: type[KernelFacade] = DefaultKernelFacade
+    _checkpoints: type[SupportsCheckpoints] = DefaultKernelFacade
     _tasks: type[SupportsTasks] = DefaultKernelFacade
     _queues: type[SupportsQueues] = DefaultKernelFacade

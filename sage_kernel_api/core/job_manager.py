@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import cast
 
 from sage_kernel_api.errors import CapabilityError
-from sage_kernel_api.kernel_facade import KernelFacade
+from sage_kernel_api.kernel_facade import KernelFacade, SupportsCheckpoints
 from sage_kernel_api.lifecycle import PausableJobManager
+from sage_kernel_api.storage import CheckpointManager
 from sage_kernel_api.values import Capability, JobId, JobStatus
 
 __all__ = ["JobManager"]
@@ -101,3 +102,16 @@ def pausable(kernel: KernelFacade) -> PausableJobManager:
             f"'{Capability.PAUSE.value}', for example 'default'."
         )
     return cast("PausableJobManager", kernel.job_manager)
+
+
+def checkpointing(kernel: KernelFacade) -> CheckpointManager:
+    """Return the checkpoints of a kernel.
+
+    Raises:
+        CapabilityError: It takes none.
+    """
+    if Capability.CHECKPOINTS not in kernel.capabilities:
+        raise CapabilityError(
+            f"The kernel {kernel.name!r} takes no checkpoints ('{Capability.CHECKPOINTS.value}')."
+        )
+    return cast("SupportsCheckpoints", kernel).checkpoint_manager

@@ -4,10 +4,12 @@ from sage_kernel_api.lifecycle.job_manager import JobManager, PausableJobManager
 from sage_kernel_api.lifecycle.pipeline_check import check_pipeline_config
 from sage_kernel_api.lifecycle.pipeline_config import (
     PIPELINE_VERSION,
+    CheckpointConfig,
     InputConfig,
     OnError,
     PipelineConfig,
     Placement,
+    RestartConfig,
     ServiceConfig,
     StepPolicies,
     TransformationConfig,
@@ -26,6 +28,7 @@ from sage_kernel_api.lifecycle.task_manager import TaskManager, TaskStatus
 
 __all__ = [
     "PIPELINE_VERSION",
+    "CheckpointConfig",
     "InputConfig",
     "JobManager",
     "NoServices",
@@ -34,6 +37,7 @@ __all__ = [
     "PausableJobManager",
     "PipelineConfig",
     "Placement",
+    "RestartConfig",
     "ServiceConfig",
     "ServiceManager",
     "StepPolicies",

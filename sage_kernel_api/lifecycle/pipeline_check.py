@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from sage_kernel_api.communication import KEY_GROUPS
 from sage_kernel_api.errors import PipelineError
+from sage_kernel_api.lifecycle.durability_check import durability_problems
 from sage_kernel_api.lifecycle.pipeline_config import PIPELINE_VERSION, PipelineConfig
 from sage_kernel_api.runnable import KIND_SOURCE
 from sage_kernel_api.values import PARTITION_STRATEGIES
@@ -60,6 +61,7 @@ def _shape_problems(config: Any) -> Iterator[str]:
     for position, step in enumerate(_items(config, "transformations")):
         yield from _step_problems(step, position)
     yield from _service_problems(_items(config, "services"))
+    yield from durability_problems(config)
 
 
 def _step_problems(step: Any, position: int) -> Iterator[str]:

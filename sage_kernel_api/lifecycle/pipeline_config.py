@@ -15,10 +15,12 @@ from sage_kernel_api.values import Partitioner, PartitionStrategy, Payload
 
 __all__ = [
     "PIPELINE_VERSION",
+    "CheckpointConfig",
     "InputConfig",
     "OnError",
     "Placement",
     "PipelineConfig",
+    "RestartConfig",
     "ServiceConfig",
     "StepPolicies",
     "TransformationConfig",
@@ -129,6 +131,51 @@ class ServiceConfig(TypedDict):
     workers: NotRequired[int]
 
 
+class CheckpointConfig(TypedDict):
+    """How a job takes checkpoints; times in seconds.
+
+    Attributes:
+        interval_s: From the begin of one to the begin of the next.
+        directory: Where they are kept: absolute. A job of the same name that is submitted with
+            the same directory goes on where the last one is.
+        timeout_s: A checkpoint that takes longer is given up on; default 60.
+        retain: How many of the latest are kept, at least 1; default 1.
+        min_pause_s: Least time between the end of one and the begin of the next; default 0.
+        pickle_key: Secret of at least 16 bytes: values that the safe format does not know are
+            pickled and signed with it. Missing: they are refused.
+    """
+
+    interval_s: float
+    directory: str
+    timeout_s: NotRequired[float]
+    retain: NotRequired[int]
+    min_pause_s: NotRequired[float]
+    pickle_key: NotRequired[bytes]
+
+
+class RestartConfig(TypedDict):
+    """What happens when a job with checkpoints fails; times in seconds.
+
+    Attributes:
+        kind: ``none``: it stays failed. ``fixed_delay``: *attempts* restarts (default 3), each
+            after *delay_s* (1). ``exponential``: after *initial_s* (1), then *factor* (2) times
+            as long each time, at most *max_s* (60); from the beginning again after an attempt
+            that ran for *reset_after_s* (3600); at most *attempts*, if given. ``failure_rate``:
+            after *delay_s* (1), unless there were more than *failures* (3) within *interval_s*
+            (300).
+    """
+
+    kind: Literal["none", "fixed_delay", "exponential", "failure_rate"]
+    attempts: NotRequired[int]
+    delay_s: NotRequired[float]
+    initial_s: NotRequired[float]
+    factor: NotRequired[float]
+    max_s: NotRequired[float]
+    reset_after_s: NotRequired[float]
+    failures: NotRequired[int]
+    interval_s: NotRequired[float]
+
+
 class PipelineConfig(TypedDict):
     """One job: what `JobManager.submit_job` takes.
 
@@ -139,6 +186,10 @@ class PipelineConfig(TypedDict):
         transformations: The steps; every upstream comes before its downstreams, but for
             feedback edges.
         services: Services of this job alone.
+        checkpointing: How it takes checkpoints; missing for none.
+        restart: What happens when it fails; missing means ``none``. Needs *checkpointing*.
+        restore_from: Path of a savepoint to begin with.
+        allow_dropped_state: State ids of steps that are gone, and whose state may go with them.
     """
 
     version: int
@@ -146,3 +197,7 @@ class PipelineConfig(TypedDict):
     config: Mapping[str, Any]
     transformations: list[TransformationConfig]
     services: list[ServiceConfig]
+    checkpointing: NotRequired[CheckpointConfig]
+    restart: NotRequired[RestartConfig]
+    restore_from: NotRequired[str]
+    allow_dropped_state: NotRequired[list[str]]

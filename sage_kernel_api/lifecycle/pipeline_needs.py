@@ -52,6 +52,10 @@ def pipeline_needs(config: PipelineConfig) -> list[tuple[str, str]]:
     for step in config["transformations"]:
         for need in _step_needs(step):
             found[f"step {step['id']!r}", need] = None
+    if "checkpointing" in config:
+        found["the job", Capability.CHECKPOINTS] = None
+    if "restore_from" in config:
+        found["the job", Capability.SAVEPOINTS] = None
     for service in config["services"]:
         found[f"service {service['name']!r}", Capability.SERVICES] = None
     return list(found)

@@ -23,6 +23,7 @@ from sage_kernel_api.values.records import (
 from sage_kernel_api.values.status import (
     TERMINAL_STATES,
     EdgeStatus,
+    JobCheckpoints,
     JobState,
     JobStatus,
     StepStatus,
@@ -40,6 +41,7 @@ __all__ = [
     "DeadLetter",
     "EdgeStatus",
     "JobId",
+    "JobCheckpoints",
     "JobState",
     "JobStatus",
     "NoneKey",

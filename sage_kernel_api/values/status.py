@@ -10,7 +10,7 @@ from typing import Final, NotRequired, TypedDict
 
 from sage_kernel_api.values.ids import JobId
 
-__all__ = ["TERMINAL_STATES", "EdgeStatus", "JobState", "JobStatus", "StepStatus"]
+__all__ = ["TERMINAL_STATES", "EdgeStatus", "JobCheckpoints", "JobState", "JobStatus", "StepStatus"]
 
 
 class JobState(StrEnum):
@@ -60,6 +60,22 @@ class EdgeStatus(TypedDict):
     in_flight: int
 
 
+class JobCheckpoints(TypedDict):
+    """The checkpoints of a job.
+
+    Attributes:
+        latest_epoch: The last complete one; None if there is none yet.
+        restored_epoch: The one that the present attempt began with; None if it began anew.
+        failed: How many of the present attempt were given up on.
+        had_finished: The job had come to its end before it was submitted, so nothing was done.
+    """
+
+    latest_epoch: int | None
+    restored_epoch: int | None
+    failed: int
+    had_finished: bool
+
+
 class JobStatus(TypedDict):
     """One consistent look at a job.
 
@@ -70,6 +86,9 @@ class JobStatus(TypedDict):
         steps: Counters by step id. Kernels that do not count leave it empty.
         edges: One ledger per edge; empty for kernels that do not count.
         exception: Why it failed; present exactly in state FAILED.
+        attempt: Which attempt this is, from 1; a job that is restarted after a failure has
+            several. The counters are those of this one.
+        checkpoints: Present for jobs that take checkpoints.
     """
 
     job_id: JobId
@@ -78,3 +97,5 @@ class JobStatus(TypedDict):
     steps: dict[str, StepStatus]
     edges: list[EdgeStatus]
     exception: NotRequired[BaseException]
+    attempt: NotRequired[int]
+    checkpoints: NotRequired[JobCheckpoints]

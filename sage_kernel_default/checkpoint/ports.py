@@ -21,9 +21,9 @@ class CheckpointStore(Protocol):
     (R7). Order of calls: `open`, then the others, then `close`. Thread use: one thread at a
     time; calls may come from different threads one after the other, and block on the disk.
 
-    After an error of `commit` or `delete` the store is as it was before the call, or the call
-    has happened; `latest` of the next `open` tells. Such a store takes no more calls but
-    `close`: whether the disk holds what it reported can only be found out by reading again.
+    After an error of `commit` or `delete` nothing has happened, and the store goes on working;
+    except for a `CheckpointInDoubtError`: then the call has happened wholly or not at all, which
+    only the next `open` can tell, and the store takes no more calls but `close`.
     """
 
     @abstractmethod
@@ -56,13 +56,13 @@ class CheckpointStore(Protocol):
     def commit(self, record: EpochRecord) -> EpochInfo:
         """Store an epoch; it is durable when this returns. Older ones go as retention says.
 
-        Keyed state of a step that is not in the record is kept; so is that of its instances that
-        are in it without changes. Operator state, handles and in-flight records are those of
-        the record alone.
+        It lies on top of the latest epoch: keyed changes are applied to what that one has.
+        Operator state, handles and in-flight records are those of the record alone.
 
         Raises:
-            CheckpointError: It could not be stored (disk full, say), or the record is not valid
-                (an epoch that is not newer, an instance twice).
+            CheckpointInDoubtError: See above.
+            CheckpointError: It was not stored (disk full, say), or the record is not valid: not
+                newer, an instance missing or twice, a step forgotten.
         """
 
     @abstractmethod
@@ -74,7 +74,8 @@ class CheckpointStore(Protocol):
         """Remove an epoch. Returns False if there was none.
 
         Raises:
-            CheckpointError: It is the latest one; nothing changed.
+            CheckpointInDoubtError: See above.
+            CheckpointError: It is the latest one, or the disk failed; nothing changed.
         """
 
     @abstractmethod

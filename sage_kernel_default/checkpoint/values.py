@@ -92,13 +92,16 @@ class EpochRecord:
     """One epoch on its way to the store: every instance of every step with state.
 
     A task that ended earlier is in every later record, with its last snapshot (and without
-    keyed changes, once they were stored).
+    keyed changes, once they were stored). Where a step has another parallelism than in the
+    epoch before, each instance sends every table whole (``is_base``).
 
     Attributes:
         epoch: Larger than every completed epoch of the job; need not be the next number.
         metadata: For people and for checks at restore: plan fingerprint, kernel, versions.
         snapshots: In any order; ``(step, index)`` at most once; all instances of a step with
             equal parallelism.
+        dropped_steps: Steps that had state in the epoch before and are not in *snapshots* on
+            purpose. Any other missing step is refused.
         is_final: True for the last epoch of a job that reached the end of its input.
     """
 
@@ -106,6 +109,7 @@ class EpochRecord:
     snapshots: Sequence[StepSnapshot]
     metadata: JsonObject = field(default_factory=dict)
     is_final: bool = False
+    dropped_steps: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,11 @@ from sage_kernel_default.engine.ports import (
     Frame,
     Outcome,
     Patience,
+    SnapshotDesk,
     Supervisor,
+    Verdict,
 )
+from sage_kernel_default.engine.snapshots import Beginning
 from sage_kernel_default.engine.tally import edge_status, step_status
 from sage_kernel_default.engine.task import Task, TaskTimes
 from sage_kernel_default.engine.termination import LoopMonitor
@@ -27,6 +30,7 @@ __all__ = [
     "PROGRESSED",
     "Assembly",
     "Barrier",
+    "Beginning",
     "Bell",
     "Channel",
     "Clock",
@@ -35,11 +39,13 @@ __all__ = [
     "Mark",
     "Outcome",
     "Patience",
+    "SnapshotDesk",
     "StepContext",
     "Supervisor",
     "Surroundings",
     "Task",
     "TaskTimes",
+    "Verdict",
     "Watermark",
     "edge_status",
     "step_status",

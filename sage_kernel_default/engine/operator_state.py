@@ -5,17 +5,20 @@ Layer: engine. Knows how operators offer state; knows nothing of barriers and st
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Final, cast
 
 from sage_kernel_api.communication import key_group, owner_of
 from sage_kernel_api.errors import CheckpointError, StateError
 from sage_kernel_api.runnable import StatefulRunnable, TransactionalRunnable
+from sage_kernel_api.storage.value_codec import ValueCodec
 from sage_kernel_api.values import Payload
+from sage_kernel_default.checkpoint.tables import pack_table, unpack_tables
 from sage_kernel_default.checkpoint.values import KeyedChanges, StepSnapshot
 from sage_kernel_default.engine.operators import Operator
-from sage_kernel_default.engine.ports import NamedValues, ValueCodec
-from sage_kernel_default.engine.tables import TableChanges, TrackedTable
+from sage_kernel_default.engine.ports import NamedValues
+from sage_kernel_default.engine.tables import TrackedTable
 
 __all__ = [
     "FINISHED",
@@ -35,8 +38,6 @@ SAVED: Final = "__saved__"
 """Entry of the values that the function saved by name."""
 FINISHED: Final = "__finished__"
 """Entry of a step whose ``finish`` is done: it must not emit its last results again."""
-
-_CHUNK_ROWS: Final = 262_144
 
 Pending = tuple[int, Payload, Payload]
 """A record inside of a step: number of its edge among the step's inputs, the record, its key."""
@@ -81,43 +82,10 @@ def keyed_changes(operator: Operator, codec: ValueCodec) -> list[KeyedChanges]:
     found: list[KeyedChanges] = []
     for name, table in operator.context.tables.items():
         if isinstance(table, TrackedTable) and (changes := table.take_changes()) is not None:
-            found.extend(_chunks(name, changes, codec))
+            found += pack_table(
+                codec, name, changes.entries, changes.deleted, is_base=changes.is_base
+            )
     return found
-
-
-def _chunks(table: str, changes: TableChanges, codec: ValueCodec) -> Iterator[KeyedChanges]:
-    rows = len(changes.keys)
-    for start in range(0, max(rows, 1), _CHUNK_ROWS):
-        keys = changes.keys[start : start + _CHUNK_ROWS]
-        values = changes.values[start : start + _CHUNK_ROWS]
-        is_first = start == 0
-        deleted = changes.deleted if is_first else []
-        yield KeyedChanges(
-            table,
-            _column(table, "key", keys, keys, codec),
-            _column(table, "value", values, keys, codec),
-            len(keys),
-            codec.encode_column(deleted),
-            len(deleted),
-            is_base=changes.is_base and is_first,
-        )
-
-
-def _column(
-    table: str, what: str, items: list[Payload], keys: list[Payload], codec: ValueCodec
-) -> bytes:
-    try:
-        return codec.encode_column(items)
-    except StateError:
-        for item, key in zip(items, keys, strict=True):
-            try:
-                codec.encode(item)
-            except StateError as error:
-                raise StateError(
-                    f"In the keyed state {table!r} the {what} of key {key!r} cannot be part of a "
-                    f"checkpoint: {error}"
-                ) from error
-        raise
 
 
 def encode_pending(records: Sequence[Pending], codec: ValueCodec) -> list[bytes]:
@@ -164,26 +132,17 @@ def restore_operator(
     is_same = len(saved) == parallelism
     mine = saved[index : index + 1] if is_same else saved
     _restore_entries(operator, saved, mine, codec, is_same=is_same)
-    rows: dict[str, int] = {}
-    content: dict[str, dict[Payload, Payload]] = {}
+    stored = Counter[str]()
     for one in mine:
-        # Each old instance apart: where keys are not spread by group, two may have the same key.
-        for name, entries in _content(one.keyed, codec, rows).items():
-            kept = content.setdefault(name, {})
-            kept.update(
-                entries
-                if is_same
-                else {
-                    key: value
-                    for key, value in entries.items()
-                    if owner_of(key_group(key), parallelism) == index
-                }
+        for chunk in one.keyed:
+            stored[chunk.table] = (
+                (0 if chunk.is_base else stored[chunk.table]) + chunk.rows + chunk.deletions
             )
-    for name, entries in content.items():
+    for name, entries in unpack_tables(codec, saved, index, parallelism).items() if saved else ():
         table = operator.context.table(name)
         assert isinstance(table, TrackedTable), "made under a desk"
-        table.fill(list(entries), list(entries.values()))
-        table.note_stored(rows[name], wants_base=not is_same)
+        table.fill(entries)
+        table.note_stored(stored[name], wants_base=not is_same)
 
 
 def _restore_entries(
@@ -219,24 +178,6 @@ def _restore_entries(
     manager = operator.context.state_manager
     if is_same and mine and SAVED in mine[0].operator and isinstance(manager, NamedValues):
         manager.import_values(cast("Mapping[str, Payload]", codec.decode(mine[0].operator[SAVED])))
-
-
-def _content(
-    changes: Iterable[KeyedChanges], codec: ValueCodec, rows: dict[str, int]
-) -> dict[str, dict[Payload, Payload]]:
-    content: dict[str, dict[Payload, Payload]] = {}
-    for one in changes:
-        if one.is_base:
-            content[one.table] = {}
-            rows[one.table] = 0
-        entries = content.setdefault(one.table, {})
-        rows[one.table] = rows.get(one.table, 0) + one.rows + one.deletions
-        for key in codec.decode_column(one.deleted):
-            entries.pop(key, None)
-        entries.update(
-            zip(codec.decode_column(one.keys), codec.decode_column(one.values), strict=True)
-        )
-    return content
 
 
 def has_finished(saved: Sequence[StepSnapshot], index: int, parallelism: int) -> bool:

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple, Protocol, runtime_checkable
 
+from sage_kernel_api.storage.value_codec import ValueCodec
 from sage_kernel_api.values import Payload
 from sage_kernel_default.checkpoint.values import StepSnapshot
 from sage_kernel_default.engine.marks import Mark
@@ -27,7 +28,6 @@ __all__ = [
     "Patience",
     "SnapshotDesk",
     "Supervisor",
-    "ValueCodec",
     "Verdict",
 ]
 
@@ -152,34 +152,6 @@ class Channel(Protocol):
     @abstractmethod
     def has_ended(self) -> bool:
         """True once the writer has ended and all was taken."""
-
-
-class ValueCodec(Protocol):
-    """Turns users' values into bytes and back; equal and of the same type."""
-
-    @abstractmethod
-    def encode(self, value: Payload) -> bytes:
-        """Return the bytes of one value.
-
-        Raises:
-            StateError: It is of a kind that cannot be stored; the message says which part.
-        """
-
-    @abstractmethod
-    def decode(self, data: bytes) -> Payload:
-        """Undo `encode`."""
-
-    @abstractmethod
-    def encode_column(self, items: Sequence[Payload]) -> bytes:
-        """Return the bytes of many values, which are often of one type.
-
-        Raises:
-            StateError: As `encode`.
-        """
-
-    @abstractmethod
-    def decode_column(self, data: bytes) -> list[Payload]:
-        """Undo `encode_column`."""
 
 
 @runtime_checkable

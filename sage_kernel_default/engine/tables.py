@@ -5,7 +5,7 @@ Layer: engine.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from typing import Any, Final, NamedTuple
 
 from sage_kernel_api.values import Payload
@@ -25,14 +25,12 @@ class TableChanges(NamedTuple):
     """What to store of a table.
 
     Attributes:
-        keys: That were set.
-        values: Their values, as a parallel list.
+        entries: Keys that were set, with their values; to be read before the next record.
         deleted: Keys that were deleted.
-        is_base: The keys are all that there are.
+        is_base: The entries are all that there are.
     """
 
-    keys: list[Payload]
-    values: list[Payload]
+    entries: Mapping[Payload, Payload]
     deleted: list[Payload]
     is_base: bool
 
@@ -110,9 +108,9 @@ class TrackedTable(MutableMapping[Payload, Payload]):
 
     # --- for snapshots -------------------------------------------------------------------------
 
-    def fill(self, keys: list[Payload], values: list[Payload]) -> None:
+    def fill(self, entries: Mapping[Payload, Payload]) -> None:
         """Take up stored entries; only in a new table."""
-        self.base.update(zip(keys, values, strict=True))
+        self.base.update(entries)
 
     def note_stored(self, rows: int, *, wants_base: bool) -> None:
         """Take note of what the store already has of the table.
@@ -138,11 +136,10 @@ class TrackedTable(MutableMapping[Payload, Payload]):
         changed = len(delta) + len(gone)
         self.base.update(delta)
         is_base = self._wants_base or self._stored + changed > max(2 * len(self.base), _BASE_FROM)
-        source = self.base if is_base else delta
         changes = TableChanges(
-            list(source), list(source.values()), [] if is_base else gone, is_base
+            self.base if is_base else dict(delta), [] if is_base else gone, is_base
         )
-        self._stored = len(changes.keys) if is_base else self._stored + changed
+        self._stored = len(self.base) if is_base else self._stored + changed
         self._wants_base = False
         delta.clear()
         deleted.clear()

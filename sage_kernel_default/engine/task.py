@@ -19,9 +19,17 @@ from sage_kernel_default.engine.inlets import Inlet, TakenRecords
 from sage_kernel_default.engine.marks import Mark, Watermark
 from sage_kernel_default.engine.operators import Operator
 from sage_kernel_default.engine.pacing import Pace
-from sage_kernel_default.engine.ports import DONE, PROGRESSED, Clock, Outcome, Patience, Supervisor
+from sage_kernel_default.engine.ports import (
+    DONE,
+    PROGRESSED,
+    Clock,
+    Outcome,
+    Patience,
+    SnapshotDesk,
+    Supervisor,
+)
 from sage_kernel_default.engine.segments import Time, clearable
-from sage_kernel_default.engine.snapshots import TaskSnapshots
+from sage_kernel_default.engine.snapshots import Beginning, TaskSnapshots
 from sage_kernel_default.engine.task_time import TaskTime
 from sage_kernel_default.engine.wiring import Wiring
 
@@ -82,6 +90,11 @@ class Task:
         self._spill_after = frame_size * 4
         self._broken: BaseException | None = None
         self.snapshots: TaskSnapshots | None = None
+
+    def attach(self, desk: SnapshotDesk, beginning: Beginning) -> None:
+        """Take part in the checkpoints of the job; before the first `step`."""
+        spec = self.assembly.spec
+        self.snapshots = TaskSnapshots(spec.id, spec.index, desk, beginning, self._begin)
 
     # --- driven by the lane ----------------------------------------------------------------
 

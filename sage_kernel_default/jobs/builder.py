@@ -10,14 +10,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from sage_kernel_api.context import ServiceClient
-from sage_kernel_api.lifecycle import PipelineConfig, ServiceConfig
+from sage_kernel_api.lifecycle import CheckpointConfig, PipelineConfig, ServiceConfig
+from sage_kernel_api.storage import CheckpointStatus
 from sage_kernel_api.values import JobId, JobStatus
+from sage_kernel_default.checkpoint import CheckpointStore
 from sage_kernel_default.engine import Clock, Surroundings
 from sage_kernel_default.graph import PhysicalGraph, TaskSpec
+from sage_kernel_default.jobs.attempt import Attempt, AttemptParts
+from sage_kernel_default.jobs.durability import Durability
 from sage_kernel_default.jobs.job import Job, JobParts
+from sage_kernel_default.jobs.restarts import restarts_of
 from sage_kernel_default.lanes import (
     KERNEL,
     Assignment,
+    Durable,
     Fleet,
     LocalTask,
     LoopReporter,
@@ -33,6 +39,7 @@ from sage_kernel_default.lanes import (
 from sage_kernel_default.loggers import StandardLoggerFactory
 from sage_kernel_default.options import DefaultOptions
 from sage_kernel_default.plan import LogicalPlan, Step
+from sage_kernel_default.processes import Encoded
 from sage_kernel_default.services import RegistryClient, ServiceRecipe, ServiceRegistry
 from sage_kernel_default.state import MemoryStateManager
 
@@ -49,6 +56,8 @@ class JobBuilder:
         loggers: Of the kernel.
         make_services: Makes the empty service registry of a job with that name.
         on_state: Told of every change of a job's state.
+        make_store: Makes the unopened store of a job with checkpoints.
+        on_checkpoint: Told of every complete checkpoint.
     """
 
     options: DefaultOptions
@@ -56,37 +65,87 @@ class JobBuilder:
     loggers: StandardLoggerFactory
     make_services: Callable[[str], ServiceRegistry]
     on_state: Callable[[JobStatus], None]
+    make_store: Callable[[CheckpointConfig], CheckpointStore]
+    on_checkpoint: Callable[[CheckpointStatus], None]
 
     def build(self, job_id: JobId, config: PipelineConfig, offered: list[ServiceConfig]) -> Job:
         """Lay out a checked pipeline; no user code runs.
 
         Raises:
             PipelineError: Something that belongs in another process cannot travel.
+            CheckpointError: The job's state directory cannot be used; nothing in it was changed.
         """
         plan = LogicalPlan.from_config(config, spread=self.options.lanes == "process")
         graph = PhysicalGraph.from_plan(plan, job_id)
-        assignment = assign(graph, self._processes)
         services = self.make_services(config["name"])
         for service in (*offered, *config["services"]):
             services.register(service["name"], ServiceRecipe.of(service))
-        client = RegistryClient(services)
         job = Job(job_id, config["name"], self.options.stop_timeout, self.on_state, self.clock)
+        durability = self._durability(job_id, config, graph)
+        client = RegistryClient(services)
+        parts = JobParts(
+            graph,
+            services,
+            lambda attempt: self._lay_out(job_id, graph, attempt, client, durability),
+            restarts_of(config.get("restart")),
+            durability,
+        )
+        try:
+            job.prepare(parts)
+        except BaseException:
+            if durability is not None:
+                durability.close()
+            raise
+        return job
+
+    def _durability(
+        self, job_id: JobId, config: PipelineConfig, graph: PhysicalGraph
+    ) -> Durability | None:
+        if "checkpointing" not in config:
+            return None
+        given = config["checkpointing"]
+        return Durability(
+            job_id,
+            config["name"],
+            given,
+            self.make_store(given),
+            graph,
+            self.clock,
+            self.on_checkpoint,
+        )
+
+    def _lay_out(
+        self,
+        job_id: JobId,
+        graph: PhysicalGraph,
+        attempt: Attempt,
+        client: ServiceClient,
+        durability: Durability | None,
+    ) -> AttemptParts:
+        assignment = assign(graph, self._processes)
         remote = {
             spec: RemoteTask(spec, lane)
             for spec, lane in assignment.lane_of.items()
             if lane != KERNEL
         }
-        fleet = self._fleet(plan, job, assignment, remote, client) if remote else None
-        site = self._site(graph, assignment, job, client, fleet)
-        local = {task.assembly.spec: LocalTask(task, plan.edges) for task in site.tasks}
+        beginning, worker = (None, None) if durability is None else durability.begin(attempt)
+        fleet = None
+        if remote:
+            pickle_key = None if durability is None else durability.pickle_key
+            layout = pack_layout(
+                graph.plan, job_id, self._processes, self._pacing, beginning, pickle_key
+            )
+            fleet = self._fleet(job_id, attempt, assignment, remote, client, layout)
+            fleet.desk = worker
+        durable = None if worker is None or beginning is None else Durable(worker, beginning)
+        site = self._site(graph, assignment, attempt, client, fleet, durable)
+        local = {task.assembly.spec: LocalTask(task, graph.plan.edges) for task in site.tasks}
         tasks: list[TaskView] = [remote.get(spec) or local[spec] for spec in graph.tasks]
         threads = list(site.threads.values())
         if fleet is None:
-            job.prepare(JobParts(graph, tasks, [*threads], services))
-        else:
-            fleet.connect(site, spread_loops(graph, assignment))
-            job.prepare(JobParts(graph, tasks, [fleet, *threads], services, fleet))
-        return job
+            return AttemptParts(tasks, [*threads], None, worker)
+        fleet.connect(site, spread_loops(graph, assignment))
+        return AttemptParts(tasks, [fleet, *threads], fleet, worker)
 
     @property
     def _processes(self) -> int:
@@ -99,29 +158,31 @@ class JobBuilder:
 
     def _fleet(
         self,
-        plan: LogicalPlan,
-        job: Job,
+        job_id: JobId,
+        attempt: Attempt,
         assignment: Assignment,
         remote: dict[TaskSpec, RemoteTask],
         client: ServiceClient,
+        layout: Encoded,
     ) -> Fleet:
         lanes = range(1, assignment.lanes + 1)
         return Fleet(
-            job.id,
+            job_id,
             [[remote[spec] for spec in assignment.tasks_of(lane)] for lane in lanes],
-            job,
+            attempt,
             client,
-            pack_layout(plan, job.id, self._processes, self._pacing),
-            job.lane_ended,
+            layout,
+            attempt.lane_ended,
         )
 
     def _site(
         self,
         graph: PhysicalGraph,
         assignment: Assignment,
-        job: Job,
+        attempt: Attempt,
         client: ServiceClient,
         fleet: Fleet | None,
+        durable: Durable | None,
     ) -> Site:
         def surroundings(step: Step, index: int) -> Surroundings:
             return Surroundings(
@@ -130,7 +191,8 @@ class JobBuilder:
                 logger=self.loggers.get_logger(f"{graph.plan.name}.{step.id}"),
                 state_manager=MemoryStateManager(),
                 services=client,
-                should_stop=lambda: job.is_stopping,
+                should_stop=lambda: attempt.is_stopping,
+                is_durable=durable is not None,
             )
 
         def lanes() -> Fleet:
@@ -141,14 +203,15 @@ class JobBuilder:
             graph,
             assignment,
             KERNEL,
-            supervisor=job,
+            supervisor=attempt,
             clock=self.clock,
             pacing=self._pacing,
             surroundings=surroundings,
-            ended=job.lane_ended,
+            ended=attempt.lane_ended,
             send_to=lambda process: lanes().send_to(process),
             loops=LoopReporter(
                 lambda loop, sums: lanes().loop_told(loop, KERNEL, sums),
                 lambda loop, wave, sums: lanes().loop_answered(loop, KERNEL, wave, sums),
             ),
+            durable=durable,
         )

@@ -1,4 +1,4 @@
-"""One job: its parts, its state, its end.
+"""One job: its attempts, its state, its end.
 
 Layer: jobs.
 """
@@ -13,41 +13,46 @@ from typing import Final
 
 from sage_kernel_api.errors import JobError, StepError
 from sage_kernel_api.values import TERMINAL_STATES, JobId, JobState, JobStatus
-from sage_kernel_default.engine import Clock, Supervisor
+from sage_kernel_default.engine import Clock
 from sage_kernel_default.graph import PhysicalGraph
+from sage_kernel_default.jobs.attempt import Attempt, AttemptParts
+from sage_kernel_default.jobs.durability import Durability
 from sage_kernel_default.jobs.ledger import edges_of, imbalance, steps_of
+from sage_kernel_default.jobs.restarts import Restarts
 from sage_kernel_default.jobs.states import check_move
-from sage_kernel_default.lanes import Fleet, Lane, TaskView
 from sage_kernel_default.services import ServiceRegistry
 
 __all__ = ["Job", "JobParts"]
 
 _SERVICE_STOP_S: Final = 0.4
-_RELEASE_S: Final = 0.1
 _LOG: Final = logging.getLogger("sage_kernel.jobs")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class JobParts:
-    """What a job is made of; nothing of it runs yet."""
+    """What a job is made of, whatever the attempt; nothing of it runs yet.
+
+    Attributes:
+        graph: Its tasks.
+        services: They live as long as the job.
+        lay_out: Makes the lanes of an attempt.
+        durability: Its checkpoints; None without.
+        restarts: Whether it runs again after a failure.
+    """
 
     graph: PhysicalGraph
-    tasks: list[TaskView]
-    lanes: list[Lane]
     services: ServiceRegistry
-    fleet: Fleet | None = None
-    """The process lanes; one of `lanes`, and the first, since it takes longest to start."""
+    lay_out: Callable[[Attempt], AttemptParts]
+    restarts: Restarts
+    durability: Durability | None = None
 
 
-class Job(Supervisor):
+class Job:
     """Runs a job to its end on a thread of its own, which runs no user code.
 
     So whatever the user's code does, there is somebody who notices the end of the grace
-    period, stops the services and sets the final state. The first failure is the cause of the
-    job's failure; later ones are notes on it.
+    period, stops the services and sets the final state.
     """
-
-    parts: JobParts
 
     def __init__(
         self,
@@ -60,16 +65,11 @@ class Job(Supervisor):
         self.id = job_id
         self.name = name
         self.state = JobState.CREATED
-        self.is_released = False
-        self.is_paused = False
-        self.is_stopping = False
         self.leaked: list[str] = []
         self._clock = clock
         self._stop_timeout_s = stop_timeout_s
         self._on_state = on_state
         self._changed = threading.Condition()
-        self._unopened = 0
-        self._running = 0
         self._is_cancelled = False
         self._failure: BaseException | None = None
         self._has_concluded = threading.Event()
@@ -78,12 +78,17 @@ class Job(Supervisor):
     # --- from outside --------------------------------------------------------------------
 
     def prepare(self, parts: JobParts) -> None:
-        """Take the parts, which need the job to be made; before `start`."""
+        """Take the parts and lay out the first attempt; before `start`."""
         self.parts = parts
-        self._unopened, self._running = len(parts.tasks), len(parts.lanes)
+        self.attempt = self._new_attempt(1)
 
     def start(self) -> None:
-        """Run the job."""
+        """Run the job; one that has ended already, in this state directory, does nothing."""
+        if self.parts.durability is not None and self.parts.durability.has_finished:
+            self.parts.durability.close()
+            self._move(JobState.FINISHED)
+            self._has_concluded.set()
+            return
         self._move(JobState.RUNNING)
         self._thread.start()
 
@@ -93,8 +98,10 @@ class Job(Supervisor):
             if self.state in TERMINAL_STATES:
                 return False
             # A job that is failing already stays failed: its cause must not be hidden.
-            self._is_cancelled = self._failure is None
-        self._stop()
+            self._is_cancelled = self.state is JobState.RESTARTING or self.attempt.failure is None
+            self.attempt.is_cancelled = self._is_cancelled
+        self.attempt.stop()
+        self._wake()
         self.wait(None)
         return self.state is JobState.CANCELLED
 
@@ -104,8 +111,8 @@ class Job(Supervisor):
             if self.state is JobState.PAUSED:
                 return False
             check_move(self.id, self.state, JobState.PAUSED)
-            self.state, self.is_paused = JobState.PAUSED, True
-        self._ring_all()
+            self.state = JobState.PAUSED
+        self.attempt.set_paused(True)
         self._on_state(self.status())
         return True
 
@@ -115,8 +122,8 @@ class Job(Supervisor):
             if self.state is JobState.RUNNING:
                 return False
             check_move(self.id, self.state, JobState.RUNNING)
-            self.state, self.is_paused = JobState.RUNNING, False
-        self._ring_all()
+            self.state = JobState.RUNNING
+        self.attempt.set_paused(False)
         self._on_state(self.status())
         return True
 
@@ -127,12 +134,13 @@ class Job(Supervisor):
         # Not join(timeout): until Python 3.12 an interrupt in it takes the thread for ended.
         if not self._has_concluded.wait(timeout_s):
             return False
-        self._thread.join()
+        if self._thread.ident is not None:
+            self._thread.join()
         return self.state in TERMINAL_STATES
 
     def status(self) -> JobStatus:
-        """Return a look at the job."""
-        tasks = self.parts.tasks
+        """Return a look at the job; its counters are those of the present attempt."""
+        tasks = self.attempt.parts.tasks
         self.refresh()
         is_live = self.state not in TERMINAL_STATES
         status = JobStatus(
@@ -141,102 +149,121 @@ class Job(Supervisor):
             state=self.state,
             steps=steps_of(tasks),
             edges=edges_of(self.parts.graph, tasks, is_live=is_live),
+            attempt=self.attempt.number,
         )
+        if self.parts.durability is not None:
+            status["checkpoints"] = self.parts.durability.status
         if self.state is JobState.FAILED and self._failure is not None:
             status["exception"] = self._failure
         return status
 
     def refresh(self) -> None:
         """Bring in the counters of tasks in other processes."""
-        if self.parts.fleet is not None:
-            self.parts.fleet.refresh()
+        if self.attempt.parts.fleet is not None:
+            self.attempt.parts.fleet.refresh()
 
-    # --- from the lanes --------------------------------------------------------------------
-
-    def task_opened(self) -> None:
-        """Let records flow once all tasks are open."""
-        with self._changed:
-            self._unopened -= 1
-            if self._unopened:
-                return
-            self.is_released = True
-        self._ring_all()
-
-    def task_failed(self, error: BaseException) -> None:
-        """Keep the first failure as the cause, the others as its notes; stop the job."""
-        if self._is_cancelled:
-            # A cancelled job has no exception in its status; nothing is swallowed even so.
-            _LOG.error("job %s was cancelled, and then: %s", self.id, error)
-        with self._changed:
-            if self._failure is None:
-                self._failure = error
-            elif error is not self._failure:
-                self._failure.add_note(f"Also: {error}")
-        self._stop()
-
-    def lane_ended(self) -> None:
-        """Count the lanes that are left."""
-        with self._changed:
-            self._running -= 1
-            self._changed.notify_all()
+    @property
+    def is_stopping(self) -> bool:
+        """True once the present attempt is ending early."""
+        return self.attempt.is_stopping
 
     # --- the job's own thread --------------------------------------------------------------
 
     def _run(self) -> None:
-        parts = self.parts
         try:
-            if self._start_services(parts):
-                for lane in parts.lanes:
-                    lane.start()
-                self._await_lanes(parts)
-            self._stop_services(parts)
-        except BaseException as error:  # noqa: BLE001 - a fault of ours: the job must still end
-            self.task_failed(error)
-        try:
-            self._conclude(parts)
+            try:
+                if self._start_services():
+                    self._run_attempts()
+                self._stop_services()
+            except BaseException as error:  # noqa: BLE001 - a fault of ours: the job must still end
+                self._fail(error)
+            if self.parts.durability is not None:
+                self._close(self.parts.durability)
+            self._conclude()
         finally:
             self._has_concluded.set()
 
-    def _start_services(self, parts: JobParts) -> bool:
-        calls = parts.services.start_all()
+    def _run_attempts(self) -> None:
+        while True:
+            self.parts.restarts.started(self._clock.now_s())
+            self.attempt.run()
+            self.leaked.extend(self.attempt.leaked)
+            failure = self.attempt.failure
+            if failure is None or self._is_cancelled:
+                return
+            if not self._waits_for_restart(failure):
+                self._failure = failure
+                return
+            following = self._new_attempt(self.attempt.number + 1)
+            with self._changed:
+                # Looked at under the lock: a cancel reaches either the old or the new attempt.
+                if self._was_cancelled():
+                    return
+                self.attempt = following
+            self._move(JobState.RUNNING)
+
+    def _waits_for_restart(self, failure: BaseException) -> bool:
+        delay_s = self.parts.restarts.failed(self._clock.now_s())
+        if delay_s is None:
+            return False
+        if self.leaked:
+            # Its code may still write: only a new process is safe from it (promise R14).
+            failure.add_note(f"Not restarted: {', '.join(self.leaked)} did not return.")
+            return False
+        _LOG.warning(
+            "job %s: attempt %d failed, the next one begins in %g s: %s",
+            self.id,
+            self.attempt.number,
+            delay_s,
+            failure,
+        )
+        self._move(JobState.RESTARTING)
+        with self._changed:
+            self._changed.wait_for(lambda: self._is_cancelled, delay_s)
+        return not self._is_cancelled
+
+    def _new_attempt(self, number: int) -> Attempt:
+        attempt = Attempt(self.id, number, self._stop_timeout_s, self._wake)
+        attempt.prepare(self.parts.lay_out(attempt))
+        return attempt
+
+    def _start_services(self) -> bool:
+        attempt = self.attempt
+        calls = self.parts.services.start_all()
         for call in calls:
             call.add_done_callback(lambda _: self._wake())
         with self._changed:
-            self._changed.wait_for(lambda: self.is_stopping or all(c.done() for c in calls))
+            self._changed.wait_for(lambda: attempt.is_stopping or all(c.done() for c in calls))
         for call in calls:
             if call.done() and (error := call.exception()) is not None:
                 failure = StepError(f"Service {call.host.name!r} did not start: {error}")
                 failure.__cause__ = error
-                self.task_failed(failure)
+                self._fail(failure)
             elif not call.done():
                 self.leaked.append(f"service {call.host.name!r}")
-        return not self.is_stopping
+        return not attempt.is_stopping
 
-    def _await_lanes(self, parts: JobParts) -> None:
-        with self._changed:
-            self._changed.wait_for(lambda: not self._running or self.is_stopping)
-            self._changed.wait_for(lambda: not self._running, self._stop_timeout_s)
-        if parts.fleet is not None and not parts.fleet.has_ended:
-            # Threads that wait for a lane which does not read go on once it is gone.
-            parts.fleet.abandon()
-            with self._changed:
-                self._changed.wait_for(lambda: not self._running, _RELEASE_S)
-        for lane in parts.lanes:
-            if lane.has_ended:
-                lane.join()
-            else:
-                self.leaked.extend(lane.abandon())
+    def _stop_services(self) -> None:
+        services = self.parts.services
+        is_late = self.attempt.is_stopping
+        for error in services.stop_all(_SERVICE_STOP_S if is_late else services.timeout_s):
+            self._fail(error)
 
-    def _stop_services(self, parts: JobParts) -> None:
-        is_late = self.is_stopping
-        timeout_s = _SERVICE_STOP_S if is_late else parts.services.timeout_s
-        for error in parts.services.stop_all(timeout_s):
-            self.task_failed(error)
+    def _close(self, durability: Durability) -> None:
+        try:
+            durability.close()
+        except BaseException as error:  # noqa: BLE001 - the job must still end
+            self._fail(error)
 
-    def _conclude(self, parts: JobParts) -> None:
+    def _fail(self, error: BaseException) -> None:
+        """Take a failure that no restart can mend."""
+        self.attempt.task_failed(error)
+        self._failure = self.attempt.failure
+
+    def _conclude(self) -> None:
         if self._failure is None and not self._is_cancelled:
-            uneven = imbalance(edges_of(parts.graph, parts.tasks, is_live=False))
-            if uneven:
+            edges = edges_of(self.parts.graph, self.attempt.parts.tasks, is_live=False)
+            if uneven := imbalance(edges):
                 self._failure = JobError(
                     f"Job {self.id!r} ended, but records are missing: {'; '.join(uneven)}. "
                     "This is a fault of the kernel; please report it."
@@ -258,16 +285,9 @@ class Job(Supervisor):
             self.state = state
         self._on_state(self.status())
 
-    def _stop(self) -> None:
-        self.is_stopping = True
-        for lane in self.parts.lanes:
-            lane.stop()
-        self._wake()
+    def _was_cancelled(self) -> bool:
+        return self._is_cancelled
 
     def _wake(self) -> None:
         with self._changed:
             self._changed.notify_all()
-
-    def _ring_all(self) -> None:
-        for lane in self.parts.lanes:
-            lane.ring()

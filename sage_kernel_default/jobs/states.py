@@ -15,9 +15,10 @@ __all__ = ["MOVES", "check_move"]
 _ENDS: Final = frozenset({JobState.FINISHED, JobState.FAILED, JobState.CANCELLED})
 
 MOVES: Final[dict[JobState, frozenset[JobState]]] = {
-    JobState.CREATED: frozenset({JobState.RUNNING, JobState.FAILED, JobState.CANCELLED}),
+    # Finished at once: a job with checkpoints whose end is stored already.
+    JobState.CREATED: _ENDS | {JobState.RUNNING},
     JobState.RUNNING: _ENDS | {JobState.PAUSED, JobState.RESTARTING},
-    JobState.PAUSED: _ENDS | {JobState.RUNNING},
+    JobState.PAUSED: _ENDS | {JobState.RUNNING, JobState.RESTARTING},
     JobState.RESTARTING: frozenset({JobState.RUNNING, JobState.FAILED, JobState.CANCELLED}),
     JobState.FINISHED: frozenset(),
     JobState.FAILED: frozenset(),

@@ -25,12 +25,12 @@ class LocalTaskManager(TaskManager):
         """Return one entry per task, upstream first, then by parallel index."""
         job = self._jobs.job(job_id)
         job.refresh()
-        return [_status(job, task) for task in job.parts.tasks]
+        return [_status(job, task) for task in job.attempt.parts.tasks]
 
     def get_task_status(self, task_id: TaskId) -> TaskStatus:
         """Return a look at one task."""
         for job in self._jobs.jobs():
-            for task in job.parts.tasks:
+            for task in job.attempt.parts.tasks:
                 if task.spec.id == task_id:
                     job.refresh()
                     return _status(job, task)

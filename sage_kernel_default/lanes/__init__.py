@@ -5,12 +5,20 @@ from sage_kernel_default.lanes.counters import LocalTask, RemoteTask, TaskView
 from sage_kernel_default.lanes.fleet import Fleet
 from sage_kernel_default.lanes.lane import Lane
 from sage_kernel_default.lanes.layout import pack_layout
-from sage_kernel_default.lanes.site import LoopReporter, Pacing, Site, lay_out, spread_loops
+from sage_kernel_default.lanes.site import (
+    Durable,
+    LoopReporter,
+    Pacing,
+    Site,
+    lay_out,
+    spread_loops,
+)
 from sage_kernel_default.lanes.threads import MonotonicClock, ThreadBell, ThreadLane
 
 __all__ = [
     "KERNEL",
     "Assignment",
+    "Durable",
     "Fleet",
     "Lane",
     "LocalTask",

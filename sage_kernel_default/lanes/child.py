@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
 from sage_kernel_api.errors import LaneError, TransferError
-from sage_kernel_default.engine import Supervisor, Surroundings, Task
+from sage_kernel_api.storage.value_codec import ValueCodec
+from sage_kernel_default.checkpoint.values import StepSnapshot
+from sage_kernel_default.engine import SnapshotDesk, Supervisor, Surroundings, Task, Verdict
 from sage_kernel_default.graph import PhysicalGraph
 from sage_kernel_default.lanes.assignment import KERNEL, assign
 from sage_kernel_default.lanes.calls import LaneServices
@@ -20,6 +22,7 @@ from sage_kernel_default.lanes.channel import Send
 from sage_kernel_default.lanes.counters import frozen, report_of
 from sage_kernel_default.lanes.kinds import (
     ANSWER,
+    CHECKPOINT,
     CREDIT,
     DONE,
     END,
@@ -36,10 +39,11 @@ from sage_kernel_default.lanes.kinds import (
     REFUSAL,
     REPORT,
     REPORT_WANTED,
+    SNAPSHOT,
 )
 from sage_kernel_default.lanes.layout import Layout
 from sage_kernel_default.lanes.logs import forward_logs
-from sage_kernel_default.lanes.site import LoopReporter, Site, lay_out
+from sage_kernel_default.lanes.site import Durable, LoopReporter, Site, lay_out
 from sage_kernel_default.lanes.threads import MonotonicClock
 from sage_kernel_default.loggers import StandardLoggerFactory
 from sage_kernel_default.plan import Step
@@ -80,6 +84,22 @@ _FLUSH_FACTOR: Final = 4
 """A frame between processes costs about 0.1 ms: slow steps send fewer and larger ones."""
 
 
+class LaneDesk(SnapshotDesk):
+    """The job's checkpoints, as the tasks of this lane see them."""
+
+    def __init__(self, send: Send, codec: ValueCodec, epoch: int) -> None:
+        self.requested = epoch
+        self.verdict = Verdict(epoch, frozenset())
+        self.codec = codec
+        self._send = send
+
+    def taken(
+        self, task: str, epoch: int, snapshots: Sequence[StepSnapshot], *, is_final: bool
+    ) -> None:
+        """Send a snapshot to the kernel."""
+        self._send(SNAPSHOT, 0, encode((task, epoch, list(snapshots), is_final)))
+
+
 class _LaneJob(Supervisor):
     """The job, as the tasks of this lane see it."""
 
@@ -99,6 +119,15 @@ class _LaneJob(Supervisor):
         forward_logs(endpoint.send, layout.log_level)
         graph = PhysicalGraph.from_plan(layout.plan, layout.job_id)
         self._plan = graph.plan
+        self._desk: LaneDesk | None = None
+        if layout.beginning is not None:
+            codec = ValueCodec(pickle_key=layout.pickle_key)
+            self._desk = LaneDesk(endpoint.send, codec, layout.beginning.epoch)
+        durable = (
+            Durable(self._desk, layout.beginning)
+            if self._desk is not None and layout.beginning is not None
+            else None
+        )
         self._site = lay_out(
             graph,
             assign(graph, layout.processes),
@@ -115,6 +144,7 @@ class _LaneJob(Supervisor):
                     LOOP_ANSWER, loop, encode((wave, sums and tuple(sums)))
                 ),
             ),
+            durable=durable,
         )
         self._handlers = self._make_handlers(self._site)
 
@@ -152,6 +182,7 @@ class _LaneJob(Supervisor):
             state_manager=MemoryStateManager(),
             services=self._services,
             should_stop=lambda: self.is_stopping,
+            is_durable=self._desk is not None,
         )
 
     def _send_to(self, process: int) -> Send:
@@ -192,6 +223,7 @@ class _LaneJob(Supervisor):
             END: site.arrived,
             CREDIT: site.arrived,
             FLAGS: self._take_flags,
+            CHECKPOINT: self._take_checkpoint,
             EXIT: lambda _: self._exit.set(),
             REPORT_WANTED: lambda m: self._endpoint.send(REPORT, m.channel, self._reports()),
             ANSWER: self._services.answered,
@@ -207,6 +239,14 @@ class _LaneJob(Supervisor):
                 lane.stop()
             else:
                 lane.ring()
+
+    def _take_checkpoint(self, message: Message) -> None:
+        assert self._desk is not None, "told by the layout"
+        self._desk.requested, epoch, finished = decode(message.body)
+        if epoch != self._desk.verdict.epoch:
+            self._desk.verdict = Verdict(epoch, finished)
+        for lane in self._site.threads.values():
+            lane.ring()
 
     def _reports(self) -> Encoded:
         return encode([self._report(task) for task in self._site.tasks])

@@ -12,13 +12,15 @@ from typing import Final, Protocol
 
 from sage_kernel_api.context import ServiceClient
 from sage_kernel_api.errors import LaneError
-from sage_kernel_default.engine import Supervisor
+from sage_kernel_default.checkpoint.values import StepSnapshot
+from sage_kernel_default.engine import Supervisor, Verdict
 from sage_kernel_default.lanes.calls import CallDesk
 from sage_kernel_default.lanes.child import run_lane
 from sage_kernel_default.lanes.counters import RemoteTask
 from sage_kernel_default.lanes.courier import Courier
 from sage_kernel_default.lanes.kinds import (
     CALL,
+    CHECKPOINT,
     CREDIT,
     DONE,
     END,
@@ -35,6 +37,7 @@ from sage_kernel_default.lanes.kinds import (
     OPENED,
     REPORT,
     REPORT_WANTED,
+    SNAPSHOT,
 )
 from sage_kernel_default.lanes.logs import take_log
 from sage_kernel_default.lanes.loops import Sums
@@ -62,6 +65,12 @@ class Crew(Protocol):
     @abstractmethod
     def supervisor(self) -> Supervisor:
         """Return the job."""
+
+    @abstractmethod
+    def snapshot_taken(
+        self, task: str, epoch: int, snapshots: Sequence[StepSnapshot], *, is_final: bool
+    ) -> None:
+        """Take a snapshot of a task."""
 
     @abstractmethod
     def lane_changed(self) -> None:
@@ -147,6 +156,11 @@ class LaneProcess:
         if self._is_started:
             self._post(FLAGS, 0, encode((is_released, is_paused, is_stopping)))
 
+    def post_checkpoint(self, requested: int, verdict: Verdict) -> None:
+        """Tell what the checkpoints of the job want; does not wait."""
+        if self._is_started:
+            self._post(CHECKPOINT, 0, encode((requested, *verdict)))
+
     def post_probe(self, loop: int, wave: int) -> None:
         """Probe the lane's part of a loop; does not wait."""
         self._post(LOOP_PROBE, loop, encode(wave))
@@ -200,6 +214,7 @@ class LaneProcess:
             OPENED: lambda _: self._crew.supervisor.task_opened(),
             FAILURE: lambda m: self._crew.supervisor.task_failed(unpack_error(m.body)),
             REPORT: self._take_report,
+            SNAPSHOT: self._take_snapshot,
             DONE: self._take_done,
             CALL: self._desk.take,
             LOG: lambda m: self._calls.post(lambda: take_log(m)),
@@ -211,6 +226,10 @@ class LaneProcess:
 
     def _arrived(self, message: Message) -> None:
         self.site.arrived(message)
+
+    def _take_snapshot(self, message: Message) -> None:
+        task, epoch, snapshots, is_final = decode(message.body)
+        self._crew.snapshot_taken(task, epoch, snapshots, is_final=is_final)
 
     def _take_report(self, message: Message) -> None:
         for task, report in zip(self._tasks, decode(message.body), strict=True):

@@ -14,7 +14,8 @@ from typing import Final
 
 from sage_kernel_api.context import ServiceClient
 from sage_kernel_api.errors import LaneError
-from sage_kernel_default.engine import Supervisor
+from sage_kernel_default.checkpoint.values import StepSnapshot
+from sage_kernel_default.engine import SnapshotDesk, Supervisor
 from sage_kernel_default.lanes.assignment import KERNEL
 from sage_kernel_default.lanes.channel import Send
 from sage_kernel_default.lanes.counters import RemoteTask
@@ -60,6 +61,7 @@ class Fleet(Lane):
             ended: Called once, when no task runs in any lane any more.
         """
         self.has_ended = False
+        self.desk: SnapshotDesk | None = None
         self._supervisor = supervisor
         self._layout = layout
         self._ended = ended
@@ -99,6 +101,8 @@ class Fleet(Lane):
         job = self._supervisor
         for lane in self._lanes:
             lane.post_flags(job.is_released, job.is_paused, job.is_stopping)
+            if (desk := self.desk) is not None:
+                lane.post_checkpoint(desk.requested, desk.verdict)
 
     def stop(self) -> None:
         """Pass the flags on: the lanes stop by them."""
@@ -148,6 +152,13 @@ class Fleet(Lane):
             )
 
     # --- from the lanes' reading threads ---------------------------------------------------------
+
+    def snapshot_taken(
+        self, task: str, epoch: int, snapshots: Sequence[StepSnapshot], *, is_final: bool
+    ) -> None:
+        """Take a snapshot of a task."""
+        assert self.desk is not None, "lanes take snapshots only when they are asked"
+        self.desk.taken(task, epoch, snapshots, is_final=is_final)
 
     @property
     def supervisor(self) -> Supervisor:

@@ -12,6 +12,7 @@ from sage_kernel_default.processes import FIRST_FREE
 __all__ = [
     "ANSWER",
     "CALL",
+    "CHECKPOINT",
     "CREDIT",
     "DONE",
     "END",
@@ -29,6 +30,7 @@ __all__ = [
     "REFUSAL",
     "REPORT",
     "REPORT_WANTED",
+    "SNAPSHOT",
 ]
 
 # Both ways, and between lanes; ``channel`` is the number of a channel.
@@ -70,3 +72,9 @@ LOG: Final = FIRST_FREE + 17
 
 # Both ways, and between lanes, as FRAME.
 MARK: Final = FIRST_FREE + 18
+
+# Checkpoints.
+CHECKPOINT: Final = FIRST_FREE + 19
+"""To a lane: the epoch that is wanted, and the verdict on what is durable."""
+SNAPSHOT: Final = FIRST_FREE + 20
+"""From a lane: task, epoch, snapshots, whether it is the last one."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from sage_kernel_api.context import ExecutionContext
 from sage_kernel_api.errors import LaneError, PipelineError, ValueEncodingError
 from sage_kernel_api.runnable import Runnable
+from sage_kernel_default.engine import Beginning
 from sage_kernel_default.lanes.site import Pacing
 from sage_kernel_default.plan import LogicalPlan
 from sage_kernel_default.processes import Encoded, encode
@@ -29,6 +30,8 @@ class Layout:
         processes: As given to `assign`.
         pacing: From the kernel's options.
         log_level: From which the lane's log records travel to the kernel's process.
+        beginning: What a job with checkpoints begins with; None for jobs without.
+        pickle_key: Of a job with checkpoints, if it has one.
     """
 
     plan: LogicalPlan
@@ -36,9 +39,18 @@ class Layout:
     processes: int
     pacing: Pacing
     log_level: int
+    beginning: Beginning | None = None
+    pickle_key: bytes | None = None
 
 
-def pack_layout(plan: LogicalPlan, job_id: str, processes: int, pacing: Pacing) -> Encoded:
+def pack_layout(
+    plan: LogicalPlan,
+    job_id: str,
+    processes: int,
+    pacing: Pacing,
+    beginning: Beginning | None = None,
+    pickle_key: bytes | None = None,
+) -> Encoded:
     """Encode what every lane of a job is told.
 
     Raises:
@@ -55,7 +67,19 @@ def pack_layout(plan: LogicalPlan, job_id: str, processes: int, pacing: Pacing) 
         if name != "kernel" or isinstance(value, str)
     }
     level = logging.getLogger("sage_kernel").getEffectiveLevel()
-    told = Layout(replace(plan, steps=steps, config=config), job_id, processes, pacing, level)
+    if beginning is not None:
+        there = {step.state_id for step in plan.steps.values() if step.placement == "process"}
+        mine = {name: saved for name, saved in beginning.steps.items() if name in there}
+        beginning = replace(beginning, steps=mine)
+    told = Layout(
+        replace(plan, steps=steps, config=config),
+        job_id,
+        processes,
+        pacing,
+        level,
+        beginning,
+        pickle_key,
+    )
     try:
         return encode(told)
     except ValueEncodingError as error:

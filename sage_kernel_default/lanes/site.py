@@ -11,10 +11,12 @@ from dataclasses import dataclass, field
 from sage_kernel_default.channels.local import LocalChannel
 from sage_kernel_default.engine import (
     Assembly,
+    Beginning,
     Bell,
     Channel,
     Clock,
     LoopMonitor,
+    SnapshotDesk,
     Supervisor,
     Surroundings,
     Task,
@@ -27,7 +29,7 @@ from sage_kernel_default.lanes.threads import ThreadLane
 from sage_kernel_default.plan import Step
 from sage_kernel_default.processes import Message
 
-__all__ = ["LoopReporter", "Pacing", "Site", "lay_out", "spread_loops"]
+__all__ = ["Durable", "LoopReporter", "Pacing", "Site", "lay_out", "spread_loops"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,14 @@ class LoopReporter:
 
     tell: Callable[[int, Sums], None]
     answer: Callable[[int, int, Sums | None], None]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Durable:
+    """The checkpoints of a job, and what it begins with."""
+
+    desk: SnapshotDesk
+    beginning: Beginning
 
 
 @dataclass(slots=True, eq=False)
@@ -80,6 +90,7 @@ def lay_out(
     ended: Callable[[], None],
     send_to: Callable[[int], Send],
     loops: LoopReporter,
+    durable: Durable | None = None,
 ) -> Site:
     """Make the share of process *here*; nothing of it runs yet.
 
@@ -94,6 +105,7 @@ def lay_out(
         ended: Called by each thread lane at its end.
         send_to: The way to another process.
         loops: Where parts of spread loops report to.
+        durable: The job's checkpoints; None without.
     """
     site = Site()
     for spec in assignment.tasks_of(here):
@@ -110,6 +122,8 @@ def lay_out(
             pacing.frame_size,
             pacing.flush_s,
         )
+        if durable is not None:
+            lane.task.attach(durable.desk, durable.beginning)
         site.tasks.append(lane.task)
     return site
 

@@ -43,13 +43,13 @@ class _TableMachine(RuleBasedStateMachine):
                 self.stored.clear()
             for key in changes.deleted:
                 self.stored.pop(key, None)
-            self.stored.update(zip(changes.keys, changes.values, strict=True))
+            self.stored.update(changes.entries)
         assert self.stored == self.model
 
     @rule()
     def restart(self) -> None:
         self.table = TrackedTable()
-        self.table.fill(list(self.stored), list(self.stored.values()))
+        self.table.fill(self.stored)
         self.table.note_stored(len(self.stored), wants_base=False)
         self.model = dict(self.stored)
 
@@ -75,7 +75,7 @@ def test_only_changed_keys_are_given_to_the_store() -> None:
     changes = table.take_changes()
 
     assert changes is not None
-    assert (changes.keys, changes.values, changes.is_base) == ([7], [1], False)
+    assert (changes.entries, changes.is_base) == ({7: 1}, False)
     assert table.take_changes() is None
 
 
@@ -89,7 +89,7 @@ def test_the_store_never_holds_much_more_than_the_table() -> None:
             table[key] = number
         changes = table.take_changes()
         assert changes is not None
-        rows = len(changes.keys) + (0 if changes.is_base else rows)
+        rows = len(changes.entries) + (0 if changes.is_base else rows)
         most = max(most, rows)
 
     assert most <= 1024

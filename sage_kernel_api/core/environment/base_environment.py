@@ -15,17 +15,18 @@ from typing import TYPE_CHECKING, Any, Generic, Self, cast, get_args
 from typing_extensions import ParamSpec, TypeVar
 
 from sage_kernel_api.core.arguments import check_mapping, check_name, check_timeout
+from sage_kernel_api.core.environment.durable_settings import DurableSettings
 from sage_kernel_api.core.environment.markers import CanPause
 from sage_kernel_api.core.environment.running import Running, check_runnable
 from sage_kernel_api.core.environment.source_steps import SourceSteps
-from sage_kernel_api.core.job_manager import JobManager, pausable
+from sage_kernel_api.core.job_manager import JobManager, checkpointing, pausable
 from sage_kernel_api.core.policies import ErrorPolicy, NoneResult, Policies, SourceError
 from sage_kernel_api.core.transformation import BaseTransformation
 from sage_kernel_api.errors import ConfigurationError, JobStateError, ServiceStateError
 from sage_kernel_api.kernel_facade import KernelFacade
 from sage_kernel_api.lifecycle import PipelineConfig, ServiceConfig, service_workers
 from sage_kernel_api.logging import LogLevel
-from sage_kernel_api.values import JobId, JobStatus
+from sage_kernel_api.values import CheckpointId, JobId, JobStatus
 
 if TYPE_CHECKING:
     from sage_kernel_api.plugins import KernelSpec
@@ -36,7 +37,7 @@ P = ParamSpec("P")
 K_co = TypeVar("K_co", covariant=True, default=Any)
 
 
-class BaseEnvironment(SourceSteps, Generic[K_co]):
+class BaseEnvironment(SourceSteps, DurableSettings, Generic[K_co]):
     """A pipeline being described, and its job once it is submitted.
 
     The type parameter is for type checkers: it tells what the kernel can do, where the kernel was
@@ -337,6 +338,22 @@ class BaseEnvironment(SourceSteps, Generic[K_co]):
         """
         manager = pausable(self.kernel)
         return manager.resume_job(self._require_running().job_id)
+
+    def checkpoint(self, timeout_s: float | None = None) -> CheckpointId:
+        """Take a checkpoint now, and wait until it is durable.
+
+        Args:
+            timeout_s: Longest wait in seconds; None for that of the job's checkpoints.
+
+        Raises:
+            CapabilityError: The kernel takes no checkpoints.
+            JobStateError: Nothing was submitted, or it is not running.
+            CheckpointError: It failed, took too long, or the job takes no checkpoints; the one
+                before it stays.
+        """
+        timeout_s = check_timeout(timeout_s, "timeout_s")
+        job_id = self._require_running().job_id
+        return checkpointing(self.kernel).trigger_checkpoint(job_id, timeout_s=timeout_s)
 
     def close(self) -> None:
         """End the job and shut down the kernel, if this environment made it. Idempotent.

@@ -49,6 +49,7 @@ def check_runnable(
             environment.pipeline,
             environment.service_factories.values(),
         )
+        environment.add_durability(config)
         try:
             check_pipeline_config(config)
         except PipelineError as error:
@@ -146,6 +147,11 @@ def _lacking(environment: BaseEnvironment[Any], kernel: KernelFacade) -> list[st
         names = ", ".join(map(repr, environment.service_factories))
         lacking.append(
             f"service {names} needs '{Capability.SERVICES.value}', which the kernel "
+            f"{kernel.name!r} lacks"
+        )
+    if environment.takes_checkpoints and Capability.CHECKPOINTS not in kernel.capabilities:
+        lacking.append(
+            f"enable_checkpointing() needs '{Capability.CHECKPOINTS.value}', which the kernel "
             f"{kernel.name!r} lacks"
         )
     return lacking

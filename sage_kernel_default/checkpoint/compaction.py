@@ -1,0 +1,42 @@
+"""Which changes lie on top of each other long enough to be merged.
+
+Layer: checkpoint. Pure.
+
+Each epoch adds a run of changes on top of a table. Runs are merged when the younger ones have
+grown to half of the next older one, so that a key is rewritten a logarithmic number of times, and
+a table never takes more than a small multiple of its keys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Final
+
+from sage_kernel_default.checkpoint.manifest import SegmentRef
+
+__all__ = ["MAX_RUNS", "runs_to_merge"]
+
+MAX_RUNS: Final = 4
+"""Fewer runs than this are left alone: merging two small ones gains little."""
+
+
+def runs_to_merge(segments: Sequence[SegmentRef]) -> int:
+    """Return how many of the last segments to merge; 0 for none.
+
+    Args:
+        segments: Of one table and instance, in order.
+
+    Source:
+        O'Neil et al. 1996, "The Log-Structured Merge-Tree"; the tiers are those of size-tiered
+        compaction as in Bigtable (Chang et al. 2006, section 5.4).
+    """
+    runs = [list(run) for _, run in groupby(segments, key=lambda segment: segment.run)]
+    if len(runs) < MAX_RUNS:
+        return 0
+    sizes = [sum(segment.size_bytes for segment in run) for run in runs]
+    first = len(runs) - 1
+    while first > 0 and sizes[first - 1] <= 2 * sum(sizes[first:]):
+        first -= 1
+    # A long row of runs, each much larger than the next, cannot be: this bounds the number.
+    return sum(map(len, runs[first:])) if len(runs) - first >= MAX_RUNS else 0

@@ -1,0 +1,273 @@
+"""The checkpoints of one attempt of a job: a thread that asks for them and stores them.
+
+Layer: jobs. The one user of the store while the attempt runs, so tasks never wait for the disk.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Final
+
+from sage_kernel_api.errors import CheckpointError
+from sage_kernel_api.storage.value_codec import ValueCodec
+from sage_kernel_default.checkpoint import (
+    CheckpointStore,
+    EpochInfo,
+    EpochRecord,
+    JsonObject,
+    StepSnapshot,
+)
+from sage_kernel_default.checkpoint.ledger import EpochLedger
+from sage_kernel_default.checkpoint.schedule import CheckpointSchedule
+from sage_kernel_default.engine import Clock, Supervisor
+from sage_kernel_default.engine.ports import SnapshotDesk, Verdict
+
+__all__ = ["CheckpointWorker", "WorkerParts"]
+
+_LOG: Final = logging.getLogger("sage_kernel.checkpoints")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WorkerParts:
+    """What the worker is given.
+
+    Attributes:
+        job_id: For messages.
+        store: Opened; used by this worker alone until it has ended.
+        codec: Of the job.
+        schedule: When checkpoints are due.
+        clock: Of the kernel.
+        metadata: Goes into every epoch.
+        completed: Told of every durable epoch.
+    """
+
+    job_id: str
+    store: CheckpointStore
+    codec: ValueCodec
+    schedule: CheckpointSchedule
+    clock: Clock
+    metadata: JsonObject
+    completed: Callable[[EpochInfo], None]
+
+
+class CheckpointWorker(SnapshotDesk):
+    """Takes checkpoints on a thread of its own, one after the other, until the job has ended.
+
+    A checkpoint that takes too long is given up on and the job goes on. One that cannot be
+    stored fails the attempt: what the disk holds is then known only after reading it again.
+    """
+
+    def __init__(
+        self,
+        parts: WorkerParts,
+        supervisor: Supervisor,
+        tasks: Collection[str],
+        stateful: Collection[str],
+        epoch: int,
+        announce: Callable[[], None],
+    ) -> None:
+        """Take what the worker needs; nothing runs yet.
+
+        Args:
+            parts: From the job.
+            supervisor: The attempt.
+            tasks: Ids of all its tasks.
+            stateful: Steps with restored state.
+            epoch: The last number in use; 0 for none.
+            announce: Makes all tasks look at `requested` and `verdict`.
+        """
+        self.codec = parts.codec
+        self.requested = epoch
+        self.verdict = Verdict(epoch, frozenset())
+        self._parts = parts
+        self._supervisor = supervisor
+        self._announce = announce
+        self._ledger = EpochLedger(tasks, stateful, epoch)
+        self._changed = threading.Condition()
+        self._waiting: list[Future[EpochInfo]] = []
+        self._served: list[Future[EpochInfo]] = []
+        self._errands: list[tuple[Future[bool], Callable[[CheckpointStore], bool]]] = []
+        self._is_over = False
+        self._thread = threading.Thread(
+            target=self._run, name=f"checkpoints-{parts.job_id}", daemon=True
+        )
+        self.failed_epochs = 0
+
+    # --- from the attempt ------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin: all tasks are open."""
+        with self._changed:
+            if self._is_over:
+                return
+            self._parts.schedule.start(self._parts.clock.now_s())
+            self._thread.start()
+
+    def trigger(self) -> Future[EpochInfo]:
+        """Ask for a checkpoint now; the future ends with it, or with a `CheckpointError`."""
+        future: Future[EpochInfo] = Future()
+        with self._changed:
+            if self._is_over:
+                future.set_exception(self._refusal("the job is ending"))
+            else:
+                self._waiting.append(future)
+                self._changed.notify_all()
+        return future
+
+    def visit_store(self, errand: Callable[[CheckpointStore], bool]) -> Future[bool]:
+        """Have *errand* done by the worker, who alone may use the store."""
+        future: Future[bool] = Future()
+        with self._changed:
+            if self._is_over:
+                future.set_exception(CheckpointError("The job is ending; nothing was changed."))
+            else:
+                self._errands.append((future, errand))
+                self._changed.notify_all()
+        return future
+
+    def wake(self) -> None:
+        """Look again: the attempt was paused or resumed."""
+        with self._changed:
+            self._changed.notify_all()
+
+    def abort(self) -> None:
+        """Store nothing more; returns when a commit that is under way has ended."""
+        with self._changed:
+            self._is_over = True
+            self._changed.notify_all()
+        self.join()
+
+    def join(self) -> None:
+        """Wait until the worker has ended: after the final checkpoint, or after `abort`."""
+        if self._thread.ident is not None and self._thread is not threading.current_thread():
+            self._thread.join()
+
+    # --- from the tasks --------------------------------------------------------------------------
+
+    def taken(
+        self, task: str, epoch: int, snapshots: Sequence[StepSnapshot], *, is_final: bool
+    ) -> None:
+        """Take a task's snapshot."""
+        with self._changed:
+            if self._is_over:
+                return  # of an attempt that is given up: it must not become part of any epoch
+            self._ledger.taken(task, epoch, snapshots, is_final=is_final)
+            self._changed.notify_all()
+
+    # --- the worker's thread ---------------------------------------------------------------------
+
+    def _run(self) -> None:
+        try:
+            while self._step():
+                pass
+        except BaseException as error:  # noqa: BLE001 - the job must learn of it
+            self._supervisor.task_failed(error)
+        finally:
+            with self._changed:
+                self._is_over = True
+                left, self._waiting, self._served = [*self._served, *self._waiting], [], []
+                errands, self._errands = self._errands, []
+            for future in left:
+                future.set_exception(self._refusal("the job has ended before"))
+            for answer, _ in errands:
+                answer.set_exception(CheckpointError("The job has ended; nothing was changed."))
+
+    def _step(self) -> bool:
+        """Do what is due; False when there is nothing more to do, ever."""
+        with self._changed:
+            if self._is_over:
+                return False
+            errands, self._errands = self._errands, []
+        self._run_errands(errands)
+        with self._changed:
+            if self._errands or self._has_been_aborted():
+                return True  # looked at again, from the beginning
+            now_s = self._parts.clock.now_s()
+            if self._ledger.is_under_way:
+                record = self._gathered(now_s)
+            elif self._is_due(now_s):
+                self._begin(now_s)
+                record = None
+            else:
+                self._changed.wait(self._idle_s(now_s))
+                return True
+        if record is None:
+            self._announce()
+            return True
+        self._store(record)
+        return not record.is_final
+
+    def _has_been_aborted(self) -> bool:
+        return self._is_over
+
+    def _run_errands(
+        self, errands: Sequence[tuple[Future[bool], Callable[[CheckpointStore], bool]]]
+    ) -> None:
+        for future, errand in errands:
+            try:
+                future.set_result(errand(self._parts.store))
+            except Exception as error:  # noqa: BLE001 - it belongs to who asked
+                future.set_exception(error)
+
+    def _is_due(self, now_s: float) -> bool:
+        if self._ledger.has_ended:
+            return True
+        if self._supervisor.is_paused:
+            return False
+        due_s = self._parts.schedule.due_in_s(now_s)
+        return bool(self._waiting) or (due_s is not None and due_s <= 0)
+
+    def _idle_s(self, now_s: float) -> float | None:
+        # A paused job is looked at again when it is resumed.
+        return None if self._supervisor.is_paused else self._parts.schedule.due_in_s(now_s)
+
+    def _begin(self, now_s: float) -> None:
+        self.requested = self._ledger.begin()
+        self._parts.schedule.began(now_s)
+        self._served, self._waiting = self._waiting, []
+
+    def _gathered(self, now_s: float) -> EpochRecord | None:
+        """Return the record once it is complete; wait for it a little; give up in the end."""
+        missing = self._ledger.missing
+        if not missing:
+            return self._ledger.record(self._parts.metadata)
+        left_s = self._parts.schedule.left_s(now_s)
+        if left_s is not None and left_s <= 0 and not self._supervisor.is_paused:
+            self._give_up(now_s, missing)
+        else:
+            self._changed.wait(None if self._supervisor.is_paused else left_s)
+        return None
+
+    def _give_up(self, now_s: float, missing: Sequence[str]) -> None:
+        error = self._refusal(f"no snapshot came from {', '.join(missing)} in time")
+        _LOG.warning("%s", error)
+        self.failed_epochs += 1
+        self._ledger.failed()
+        self._parts.schedule.ended(now_s)
+        served, self._served = self._served, []
+        for future in served:
+            future.set_exception(error)
+
+    def _store(self, record: EpochRecord) -> None:
+        info = self._parts.store.commit(record)
+        with self._changed:
+            verdict = Verdict(record.epoch, self._ledger.finished)
+            self._ledger.stored()
+            self._parts.schedule.ended(self._parts.clock.now_s())
+            served, self._served = self._served, []
+            self.verdict = verdict
+        # Observers first: who waited for the checkpoint may look at what they have done.
+        self._parts.completed(info)
+        self._announce()
+        for future in served:
+            future.set_result(info)
+
+    def _refusal(self, why: str) -> CheckpointError:
+        return CheckpointError(
+            f"Checkpoint {self._ledger.epoch} of job {self._parts.job_id!r} is not complete: "
+            f"{why}. The one before it stays."
+        )

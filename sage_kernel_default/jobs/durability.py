@@ -1,0 +1,215 @@
+"""What a job with checkpoints has beside the others: its store, what it begins with, its status.
+
+Layer: jobs.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from typing import Final
+
+from sage_kernel_api.errors import CheckpointError
+from sage_kernel_api.lifecycle import CheckpointConfig
+from sage_kernel_api.storage import CheckpointStatus
+from sage_kernel_api.storage.value_codec import ValueCodec
+from sage_kernel_api.values import CheckpointId, JobCheckpoints, JobId
+from sage_kernel_default.checkpoint import CheckpointStore, EpochInfo, JsonObject
+from sage_kernel_default.checkpoint.schedule import CheckpointSchedule
+from sage_kernel_default.engine import Clock
+from sage_kernel_default.engine.snapshots import Beginning
+from sage_kernel_default.graph import PhysicalGraph
+from sage_kernel_default.jobs.attempt import Attempt
+from sage_kernel_default.jobs.checkpoints import CheckpointWorker, WorkerParts
+
+__all__ = ["Durability"]
+
+_LOG: Final = logging.getLogger("sage_kernel.checkpoints")
+
+
+class Durability:
+    """Opens a job's store and gives each attempt its beginning and its checkpoints.
+
+    Made, and so everything on disk verified, before the job is accepted. Thread use: the
+    submitting thread, then the job's own thread; `trigger` and `status` from any.
+    """
+
+    def __init__(
+        self,
+        job_id: JobId,
+        name: str,
+        config: CheckpointConfig,
+        store: CheckpointStore,
+        graph: PhysicalGraph,
+        clock: Clock,
+        completed: Callable[[CheckpointStatus], None],
+    ) -> None:
+        """Open *store*.
+
+        Raises:
+            CheckpointError: It cannot be used, or holds state that belongs to no step. Nothing on
+                disk was changed, and the store is closed.
+        """
+        self._job_id = job_id
+        self._config = config
+        self._store = store
+        self._graph = graph
+        self._clock = clock
+        self._completed = completed
+        self.pickle_key = config.get("pickle_key")
+        self.codec = ValueCodec(pickle_key=self.pickle_key)
+        self._worker: CheckpointWorker | None = None
+        opened = store.open(name)
+        try:
+            for warning in opened.warnings:
+                _LOG.warning("job %s: %s", job_id, warning)
+            self.opening = opened.attempt
+            self._latest = opened.latest
+            self._restored: EpochInfo | None = None
+            self.has_finished = opened.latest is not None and opened.latest.is_final
+            self._kept = [self._status_of(info) for info in store.epochs()]
+            self._first: Beginning | None = Beginning() if self.has_finished else self._load()
+        except BaseException:
+            store.close()
+            raise
+        self._tell()
+
+    def _tell(self) -> None:
+        latest = self._latest
+        if latest is None:
+            return
+        if self.has_finished:
+            _LOG.info(
+                "job %s has finished already (epoch %d); nothing is done. Use another directory "
+                "or name to run it again.",
+                self._job_id,
+                latest.epoch,
+            )
+        else:
+            _LOG.info("job %s goes on from epoch %d", self._job_id, latest.epoch)
+
+    def _load(self) -> Beginning:
+        if self._latest is None:
+            return Beginning(is_again=self.opening > 1)
+        job = self._store.load()
+        self._refuse_strangers(job.steps)
+        self._restored = job.info
+        return Beginning(job.info.epoch, job.steps, is_again=True)
+
+    def _refuse_strangers(self, steps: Mapping[str, object]) -> None:
+        known = {step.state_id for step in self._graph.plan.steps.values()}
+        if strangers := sorted(set(steps) - known):
+            raise CheckpointError(
+                f"The last checkpoint of job {self._job_id!r} has state of steps that this "
+                f"pipeline does not have: {', '.join(strangers)}. It has: "
+                f"{', '.join(sorted(known))}. Give steps a uid that stays, or begin in another "
+                "directory."
+            )
+
+    # --- for the attempts ------------------------------------------------------------------------
+
+    def begin(self, attempt: Attempt) -> tuple[Beginning, CheckpointWorker]:
+        """Return what an attempt begins with, and who takes its checkpoints."""
+        if self._first is not None and attempt.number == 1:
+            # Not kept for longer: it may be large.
+            beginning, self._first = self._first, None
+        else:
+            beginning = self._load_again()
+        config = self._config
+        interval_s = config["interval_s"]
+        parts = WorkerParts(
+            self._job_id,
+            self._store,
+            self.codec,
+            CheckpointSchedule(
+                interval_s, config.get("timeout_s", 60.0), config.get("min_pause_s", 0.0)
+            ),
+            self._clock,
+            self._metadata(),
+            self._note,
+        )
+        tasks = [task.id for task in self._graph.tasks]
+        self._worker = CheckpointWorker(
+            parts, attempt, tasks, list(beginning.steps), beginning.epoch, attempt.ring_all
+        )
+        return beginning, self._worker
+
+    def _load_again(self) -> Beginning:
+        if self._latest is None:
+            return Beginning(is_again=True)
+        job = self._store.load()
+        self._restored = job.info
+        return Beginning(job.info.epoch, job.steps, is_again=True)
+
+    def _metadata(self) -> JsonObject:
+        return {
+            "kernel": "default",
+            "steps": {
+                step.state_id: {
+                    "id": step.id,
+                    "kind": step.kind,
+                    "parallelism": step.parallelism,
+                    "function": step.function,
+                }
+                for step in self._graph.plan.steps.values()
+            },
+        }
+
+    def _note(self, info: EpochInfo) -> None:
+        self._latest = info
+        status = self._status_of(info)
+        self._kept = [*self._kept, status][-self._config.get("retain", 1) :]
+        self._completed(status)
+
+    def _status_of(self, info: EpochInfo) -> CheckpointStatus:
+        return CheckpointStatus(
+            checkpoint_id=self.checkpoint_id(info.epoch),
+            job_id=self._job_id,
+            epoch=info.epoch,
+            size_bytes=info.size_bytes,
+            completed_at_s=info.completed_at_s,
+        )
+
+    def checkpoint_id(self, epoch: int) -> CheckpointId:
+        """Return the id of an epoch."""
+        return CheckpointId(f"{self._job_id}@{epoch}")
+
+    # --- for users -------------------------------------------------------------------------------
+
+    def trigger(self) -> Future[EpochInfo]:
+        """Ask for a checkpoint now."""
+        assert self._worker is not None, "the job was started"
+        return self._worker.trigger()
+
+    def list(self) -> list[CheckpointStatus]:
+        """Return the completed checkpoints, oldest first."""
+        return self._kept[:]
+
+    def delete(self, epoch: int) -> bool:
+        """Remove a checkpoint; False if there was none.
+
+        Raises:
+            CheckpointError: It is the latest one, or the store cannot be used.
+        """
+        if epoch not in [status["epoch"] for status in self._kept]:
+            return False
+        assert self._worker is not None, "the job was started"
+        is_gone = self._worker.visit_store(lambda store: store.delete(epoch)).result()
+        self._kept = [status for status in self._kept if status["epoch"] != epoch]
+        return is_gone
+
+    @property
+    def status(self) -> JobCheckpoints:
+        """Return the part of the job's status that is about checkpoints."""
+        latest, restored = self._latest, self._restored
+        return JobCheckpoints(
+            latest_epoch=None if latest is None else latest.epoch,
+            restored_epoch=None if restored is None else restored.epoch,
+            failed=0 if self._worker is None else self._worker.failed_epochs,
+            had_finished=self.has_finished,
+        )
+
+    def close(self) -> None:
+        """Give the store up."""
+        self._store.close()

@@ -1,0 +1,174 @@
+"""A job that fails goes on from its last checkpoint, as if nothing had happened."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sage_kernel_api import FixedDelay, JobFailedError, JobState, LocalEnvironment
+from sage_kernel_api.errors import CheckpointError, JobStateError
+from tests.default_recovery.conftest import Place
+from tests.default_recovery.pipelines import Count, Gate, Last, Trap, reset
+from tests.helpers import no_leaks
+
+_EXPECTED = {key: len(range(key, 1000, 7)) for key in range(7)}
+
+
+@pytest.fixture(autouse=True)
+def _forget() -> None:
+    reset()
+
+
+def _counting(env: LocalEnvironment, parallelism: int = 1) -> LocalEnvironment:
+    numbers = env.from_source(Gate, 1000).map(Trap)
+    numbers.keyby(lambda n: n % 7).map(Count, parallelism=parallelism).sink(Last)
+    return env
+
+
+def _run_to(env: LocalEnvironment, limit: int) -> None:
+    """Let the job read as far as *limit*, and take a checkpoint there."""
+    Gate.limit = limit
+    env.submit()
+    assert Gate.reached.wait(20)
+    env.checkpoint(20)
+
+
+@pytest.mark.parametrize("parallelism", [1, 3])
+def test_a_failed_job_goes_on_from_its_checkpoint(place: Place, parallelism: int) -> None:
+    """Without state and position together, counts would be too high or too low."""
+    env = _counting(place.env().set_restart_strategy(FixedDelay(1, 0.0)), parallelism)
+    _run_to(env, 500)
+
+    Trap.at.append(700)
+    Gate.limit = 1000
+    status: Any = env.wait(30)
+
+    assert (status["state"], status["attempt"]) == (JobState.FINISHED, 2)
+    assert status["checkpoints"]["restored_epoch"] == 1
+    assert Gate.starts == [0, 500]
+    assert Last.found == _EXPECTED
+
+
+def test_without_a_restart_strategy_a_failed_job_stays_failed(place: Place) -> None:
+    """Repeating side effects is the user's decision."""
+    env = _counting(place.env())
+    _run_to(env, 500)
+    Trap.at.append(700)
+    Gate.limit = 1000
+
+    with pytest.raises(JobFailedError, match="trap at 700"):
+        env.wait(30)
+
+    assert Gate.starts == [0]
+
+
+def test_restarts_are_as_many_as_allowed(place: Place) -> None:
+    """A job that can never work must not run for ever (R12)."""
+    env = _counting(place.env().set_restart_strategy(FixedDelay(2, 0.0)))
+    _run_to(env, 500)
+    Trap.at += [700, 701, 702, 703]
+    Gate.limit = 1000
+
+    with pytest.raises(JobFailedError, match="trap at 702"):
+        env.wait(30)
+
+    status: Any = env.status()
+    assert (Gate.starts, status["attempt"]) == ([0, 500, 500], 3)
+
+
+@pytest.mark.parametrize("parallelism", [(1, 3), (3, 1), (2, 2)])
+def test_a_new_process_goes_on_where_the_old_one_was(
+    place: Place, parallelism: tuple[int, int]
+) -> None:
+    """The same program with the same name and directory resumes by itself (R1, R8)."""
+    first = _counting(place.env(), parallelism[0])
+    _run_to(first, 500)
+    first.close()
+
+    second = _counting(place.env(), parallelism[1])
+    Gate.limit = 1000
+    second.submit()
+    status: Any = second.wait(30)
+
+    assert status["state"] is JobState.FINISHED
+    assert status["checkpoints"]["restored_epoch"] == 1
+    assert Gate.starts == [0, 500]
+    assert Last.found == _EXPECTED
+
+
+def test_a_finished_job_does_nothing_the_second_time(place: Place) -> None:
+    """A cron job that is started twice must not write its output twice."""
+    Gate.limit = 1000
+
+    seen = []
+    for _ in range(2):
+        Last.found.clear()
+        env = _counting(place.env())
+        env.submit()
+        status: Any = env.wait(30)
+        seen.append((status["state"], status["checkpoints"]["had_finished"], len(Last.found)))
+
+    assert seen == [(JobState.FINISHED, False, 7), (JobState.FINISHED, True, 0)]
+
+
+def test_checkpoints_are_listed_and_removed_but_for_the_latest(place: Place) -> None:
+    """Whoever cleans up by hand must not be able to remove what the job needs."""
+    env = place.env()
+    env.enable_checkpointing(3600.0, "/state", retain=3)
+    _run_to(_counting(env), 500)
+    latest = env.checkpoint(20)
+    manager = place.kernels[0].checkpoint_manager
+
+    listed = [one["epoch"] for one in manager.list_checkpoints(env.status()["job_id"])]
+    first = manager.list_checkpoints(env.status()["job_id"])[0]["checkpoint_id"]
+
+    assert listed == [1, 2]
+    assert (manager.delete_checkpoint(first), manager.delete_checkpoint(first)) == (True, False)
+    with pytest.raises(CheckpointError, match="latest"):
+        manager.delete_checkpoint(latest)
+
+
+def test_checkpoints_are_taken_of_running_jobs_only(place: Place) -> None:
+    """Waiting for a checkpoint that can never come would hang the caller."""
+    env = _counting(place.env())
+    _run_to(env, 500)
+    env.pause()
+
+    with pytest.raises(JobStateError, match="paused"):
+        env.checkpoint(20)
+
+    env.cancel()
+    with pytest.raises(JobStateError, match="cancelled"):
+        env.checkpoint(20)
+
+
+def test_state_that_belongs_to_no_step_is_refused(place: Place) -> None:
+    """A renamed step would begin anew without a word, and its counts with it (R7)."""
+    _run_to(first := _counting(place.env()), 500)
+    first.close()
+    before = place.stores["/state"].load()
+
+    second = place.env()
+    keyed = second.from_source(Gate, 1000).keyby(lambda n: n % 7)
+    keyed.map(Count, name="recount").sink(Last)
+
+    with pytest.raises(CheckpointError, match="state of steps that this pipeline does not have"):
+        second.submit()
+    assert place.stores["/state"].load() is before
+
+
+def test_recovery_works_from_files(tmp_path: Path) -> None:
+    """All of the above with the real store, whose parts have tests of their own."""
+    for attempt, limit in enumerate([500, 1000]):
+        with no_leaks(), LocalEnvironment("job", kernel="default") as env:
+            _counting(env.enable_checkpointing(3600.0, tmp_path), 1 + attempt)
+            if limit == 500:
+                _run_to(env, limit)
+            else:
+                Gate.limit = limit
+                env.submit(autostop=True)
+
+    assert Gate.starts == [0, 500]
+    assert Last.found == _EXPECTED
