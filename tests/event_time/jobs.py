@@ -115,7 +115,7 @@ def chained(left: Keyed, right: Keyed) -> DataStream[Any]:
 
 
 def chained_model(left: Events, right: Events) -> list[Any]:
-    starts = range(0, 80, 8)
+    starts = range(0, 260, 8)
     counts = [(start, sum(start <= event[1] < start + 8 for event in left)) for start in starts]
     return [each for each in counts if each[1]]
 
@@ -139,7 +139,7 @@ def full_join(left: Keyed, right: Keyed) -> DataStream[Any]:
 def full_join_model(left: Events, right: Events) -> list[Any]:
     pairs = []
     for key in keys(left + right):
-        for start in range(0, 80, 10):
+        for start in range(0, 260, 10):
             lefts = numbers_in(left, key, start, start + 10)
             rights = numbers_in(right, key, start, start + 10)
             if lefts or rights:
@@ -215,8 +215,8 @@ def numbers_in(events: Events, key: str, start: int, end: int) -> tuple[int, ...
 
 
 JOBS: dict[str, Job] = {
-    "tumbling": Job(tumbling, lambda left, _: in_windows(left, range(-7, 80, 10), 10)),
-    "sliding": Job(sliding, lambda left, _: in_windows(left, range(-12, 80, 4), 10)),
+    "tumbling": Job(tumbling, lambda left, _: in_windows(left, range(-7, 260, 10), 10)),
+    "sliding": Job(sliding, lambda left, _: in_windows(left, range(-12, 260, 4), 10)),
     "session": Job(session, lambda left, _: list(sessions(left))),
     "chained": Job(chained, chained_model),
     "full_join": Job(full_join, full_join_model),
