@@ -90,8 +90,8 @@ class AsyncStep:
         """True while the step holds records."""
         return self._runnable.in_flight() > 0
 
-    def pending(self) -> list[tuple[int, Payload, Payload]]:
-        """Return the edge number, record and key of all that the step holds, in order.
+    def pending(self) -> list[tuple[int, Payload, Payload, Time]]:
+        """Return edge number, record, key and event time of all that the step holds, in order.
 
         Raises:
             CheckpointError: The step holds records and cannot tell which.
@@ -104,10 +104,14 @@ class AsyncStep:
                 "holds. An operator for checkpointed jobs implements ResumableAsyncRunnable."
             )
         held = cast("ResumableAsyncRunnable", self._runnable).pending()
-        return [(self._edge_of(one.input_index), one.record, one.key) for one in held]
+        places = (self._place_of(one.input_index) for one in held)
+        return [
+            (edge, one.record, one.key, time_us)
+            for one, (edge, time_us) in zip(held, places, strict=True)
+        ]
 
-    def _edge_of(self, index: int) -> int:
-        return index if self._tickets is None else self._tickets.look(index)[0]
+    def _place_of(self, index: int) -> tuple[int, Time]:
+        return (index, None) if self._tickets is None else self._tickets.look(index)
 
     def hold(self, mark: Watermark) -> None:
         """Take a mark that must not overtake the records that are in the step now."""

@@ -215,7 +215,7 @@ class Task:
             inlet, values, keys, times = taken
             count = len(values)
             if snapshots is not None and inlet.goes_first:
-                snapshots.log(inlet, values, keys)
+                snapshots.log(inlet, values, keys, times)
             self._run(wiring, inlet, values, keys, times)
             inlet.channel.consume(count)
             return PROGRESSED
@@ -232,9 +232,7 @@ class Task:
         times: list[Time] | None = None,
     ) -> Outcome:
         begun, count = self._clock.now_s(), len(values)
-        if times is None:
-            times = [None] * count if inlet.segment.is_timed else []
-        inlet.segment.run(values, keys, times)
+        inlet.segment.run(values, keys, times or [])
         self._settle(wiring)
         self._move_time(wiring)
         self._pace.took(self._clock.now_s() - begun, count)

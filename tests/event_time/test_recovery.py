@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import threading
 import time
@@ -121,3 +122,46 @@ def test_a_job_goes_on_after_a_crash_as_if_there_was_none(
     assert set(found) == set(job.model(sides["left"], sides["right"]))
     assert was_there > 0
     assert len(found) - len(set(found)) < was_there
+
+
+class Answers:
+    """Whether the calls of the test below may end."""
+
+    may_come = False
+
+
+async def ask(event: Event) -> Event:
+    while not Answers.may_come:
+        await asyncio.sleep(0.001)
+    return event
+
+
+def test_calls_under_way_keep_their_times(new_env: NewEnv) -> None:
+    """A record that was inside of an asynchronous step must find its window after the crash."""
+    events, found = arrivals("calls", 0), list[Any]()
+    job = JOBS["tumbling"]
+
+    def describe_calls(env: LocalEnvironment) -> None:
+        timed = env.from_source(Gate, "left", events, name="left").assign_timestamps(
+            lambda event: event[1], BOUND_S
+        )
+        keyed: Any = timed.map_async(ask, capacity=100, ordered=False).keyby(key_of)
+        job.build(keyed, keyed).sink(found.append)
+
+    Answers.may_come, Gate.limit = False, 45
+    Gate.waiting.clear()
+    first = new_env(1)
+    describe_calls(first)
+    first.submit()
+    with Gate.changed:
+        assert Gate.changed.wait_for(lambda: Gate.waiting == {"left"}, 30)
+    first.checkpoint(30)
+    first.close()
+    assert not found
+    Answers.may_come, Gate.limit = True, 1000
+    second = new_env(1)
+    describe_calls(second)
+    second.submit()
+    second.wait(60)
+
+    assert sorted(found) == sorted(job.model(events, []))
