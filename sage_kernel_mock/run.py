@@ -109,7 +109,7 @@ class JobRun:
         for task in self._wiring.tasks:
             if self._stops:
                 return
-            task.end_time()
+            task.time.end()
             # What fell due passes all steps behind it, too, before those are told the time.
             self._drain()
             task.finish()
@@ -142,7 +142,7 @@ class JobRun:
     def _settle(self) -> None:
         """Process all records, then what the clock says is due, until there is neither."""
         self._drain()
-        while not self._stops and any(task.look_at_clock() for task in self._wiring.tasks):
+        while not self._stops and any(task.time.look() for task in self._wiring.tasks):
             self._drain()
 
     def _read_sources(self) -> None:
@@ -161,7 +161,7 @@ class JobRun:
             shortest_wait_s = min(shortest_wait_s, answer.wait_s)
             if idle_looks % len(sources) == 0:
                 # Nobody has anything now, so time passes at once, up to the next timer.
-                due_s = min(task.due_in_s for task in self._wiring.tasks)
+                due_s = min(task.time.due_in_s for task in self._wiring.tasks)
                 self._clock.advance(min(shortest_wait_s, due_s))
                 self._settle()
                 shortest_wait_s = float("inf")

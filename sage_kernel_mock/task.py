@@ -12,20 +12,17 @@ from typing import Literal, NoReturn, TypeAlias, TypeVar, cast
 
 from sage_kernel_api.lifecycle import TransformationConfig, step_failure
 from sage_kernel_api.runnable import (
-    KIND_ASSIGN_TIME,
-    MAX_WATERMARK_US,
     Runnable,
     SourcePoll,
     SourceRunnable,
-    TimedRunnable,
-    WatermarkRunnable,
 )
 from sage_kernel_api.values import DEAD_LETTER_OUTPUT, DeadLetter, Payload
 from sage_kernel_mock.clock import ManualClock
 from sage_kernel_mock.contexts import MockExecutionContext
-from sage_kernel_mock.event_time import InputTimes, TimeMark
+from sage_kernel_mock.event_time import TimeMark
 from sage_kernel_mock.journal import Journal
 from sage_kernel_mock.ledger import EdgeLedger, StepTally
+from sage_kernel_mock.step_time import StepTime
 from sage_kernel_mock.transport import Outlet
 
 __all__ = ["Task"]
@@ -54,7 +51,7 @@ class Task:
         on_ready: Told the rank whenever the empty inbox gets a record.
 
     Attributes:
-        times: How far event time is at its inputs.
+        time: Event time and timers of the step.
     """
 
     def __init__(
@@ -74,12 +71,8 @@ class Task:
         self._journal = journal
         self._clock = clock
         self._on_ready = on_ready
-        self.times = InputTimes()
+        self.time = StepTime(context, clock, self._guard_sending)
         self._inbox: deque[_Parcel | tuple[Outlet, TimeMark]] = deque()
-        self._timed: TimedRunnable | None = None
-        self._source_of_time: WatermarkRunnable | None = None
-        self._last_record_s = clock.now_s
-        self._is_idle = False
         self._runnable: Runnable | None = None
         self._counted = 0
 
@@ -120,10 +113,7 @@ class Task:
         except Exception as error:
             raise step_failure(self.step["id"], error, doing="making the function") from error
         self._runnable = runnable
-        if hasattr(runnable, "on_watermark"):
-            self._timed = cast("TimedRunnable", runnable)
-        if runnable.kind == KIND_ASSIGN_TIME:
-            self._source_of_time = cast("WatermarkRunnable", runnable)
+        self.time.bind(runnable)
         self._guard("open", runnable.open)
 
     def poll(self) -> SourcePoll:
@@ -139,7 +129,7 @@ class Task:
             self.context.transport.send(record)
         self._count_sent()
         if answer.status == "ended":
-            self._announce(TimeMark(self.context.facts.watermark_us, is_idle=True))
+            self.time.rest()
         return answer
 
     def work(self) -> None:
@@ -155,7 +145,7 @@ class Task:
             self._work_on(item)
         else:
             self._inbox.popleft()
-            self._take_mark(*item)
+            self.time.take(*item)
 
     def _work_on(self, parcel: _Parcel) -> None:
         facts = self.context.facts
@@ -168,47 +158,7 @@ class Task:
         edge = parcel.edge
         edge.in_flight -= 1
         setattr(edge, outcome, getattr(edge, outcome) + 1)
-        self._tell_time()
-
-    def look_at_clock(self) -> bool:
-        """Fire timers that are due, and notice that no records come; False if neither was so.
-
-        Raises:
-            StepError: The user's code raised.
-        """
-        acted = False
-        timed, now_us = self._timed, self.context.processing_time_us()
-        if timed is not None and (due_us := timed.next_due_us()) is not None and due_us <= now_us:
-            self._guard("on_processing_time", lambda: timed.on_processing_time(now_us))
-            self._count_sent()
-            acted = True
-        if not self._is_idle and self._has_waited_long:
-            self._is_idle = acted = True
-            self._announce(TimeMark(self.context.facts.watermark_us, is_idle=True))
-        return acted
-
-    @property
-    def _has_waited_long(self) -> bool:
-        source = self._source_of_time
-        if source is None or source.idle_after_s is None:
-            return False
-        return self._clock.now_s - self._last_record_s >= source.idle_after_s
-
-    @property
-    def due_in_s(self) -> float:
-        """Return in how many seconds a timer is due; infinity for none."""
-        due_us = None if self._timed is None else self._timed.next_due_us()
-        if due_us is None:
-            return float("inf")
-        return max(0.0, (due_us - self.context.processing_time_us()) / 1_000_000)
-
-    def end_time(self) -> None:
-        """Let the step act on the end of event time: all its inputs have ended.
-
-        Raises:
-            StepError: The user's code raised.
-        """
-        self._reach(MAX_WATERMARK_US)
+        self.time.after_record()
 
     def finish(self) -> None:
         """Let the step emit what it held back.
@@ -278,44 +228,6 @@ class Task:
             raise error  # The person at the keyboard ends the job, not this record.
         raise step_failure(self.step["id"], error, record=parcel.data) from error
 
-    # --- event time --------------------------------------------------------------------------
-
-    def _take_mark(self, sender: Outlet, mark: TimeMark) -> None:
-        merged = self.times.take(sender, mark)
-        if merged is None:
-            return
-        if self._source_of_time is None:
-            self._reach(merged.time_us)
-            self._announce(merged)
-        elif merged.is_idle:
-            # Of the marks before it, a step that assigns times itself believes the end only.
-            self._is_idle = True
-            self._announce(TimeMark(self.context.facts.watermark_us, is_idle=True))
-
-    def _tell_time(self) -> None:
-        """Send how far event time is, after a record of a step that assigns it."""
-        if self._source_of_time is None:
-            return
-        facts = self.context.facts
-        self._last_record_s = self._clock.now_s
-        time_us = self._source_of_time.watermark_us()
-        if time_us is not None and (time_us > facts.watermark_us or self._is_idle):
-            self._is_idle = False
-            facts.watermark_us = max(facts.watermark_us, time_us)
-            self._announce(TimeMark(facts.watermark_us))
-
-    def _reach(self, time_us: int) -> None:
-        facts, timed = self.context.facts, self._timed
-        if time_us <= facts.watermark_us:
-            return
-        facts.watermark_us = time_us
-        if timed is not None:
-            self._guard("on_watermark", lambda: timed.on_watermark(time_us))
-            self._count_sent()
-
-    def _announce(self, mark: TimeMark) -> None:
-        self.context.transport.send_mark(mark)
-
     # --- the rest ----------------------------------------------------------------------------
 
     def _opened(self) -> Runnable:
@@ -326,6 +238,10 @@ class Task:
         sent = self.context.transport.sent_count
         self._tally.records_out += sent - self._counted
         self._counted = sent
+
+    def _guard_sending(self, doing: str, call: Callable[[], None]) -> None:
+        self._guard(doing, call)
+        self._count_sent()
 
     def _guard(self, doing: str, call: Callable[[], T]) -> T:
         self._journal.write(self.context.facts.label, doing)

@@ -135,7 +135,7 @@ class _Wirer:
         outlet = Outlet(connection, self._receivers, ledger, sender_index)
         if (upstream, downstream, connection.input_index, connection.output) not in self._feedback:
             for target in outlet.reached:
-                cast("Task", target).times.expect(outlet)
+                cast("Task", target).time.inputs.expect(outlet)
         return outlet
 
 
