@@ -57,6 +57,8 @@ CAPABILITIES: Final = frozenset(
         Capability.SIDE_OUTPUTS,
         Capability.ERROR_POLICIES,
         Capability.ASYNC_MAP,
+        Capability.EVENT_TIME,
+        Capability.TIMERS,
         Capability.TASKS,
         Capability.QUEUES,
         Capability.PROCESS_LANES,
@@ -124,6 +126,7 @@ class DefaultKernelFacade:
             RegistryClient(self._registry),
             self.queue_manager,
             lambda: self._is_closed,
+            self._clock.wall_us,
         )
 
     def create_runtime_context(self, config: ContextConfig) -> DetachedContext:
@@ -153,6 +156,7 @@ class DefaultKernelFacade:
                 self.logger_factory.get_logger(f"{env_name}.{name}" if env_name else name),
                 RegistryClient(registry),
                 lambda: host.is_stopping,
+                self._clock.wall_us,
             ),
             fallback,
         )

@@ -42,6 +42,8 @@ _CAPABILITIES: Final = frozenset(
         Capability.KEYED_STATE,
         Capability.SIDE_OUTPUTS,
         Capability.ERROR_POLICIES,
+        Capability.EVENT_TIME,
+        Capability.TIMERS,
     }
 )
 _DEFAULTS: Final = MockOptions()
@@ -75,7 +77,7 @@ class MockKernelFacade:
         self._loggers = StandardLoggerFactory("sage_kernel.mock")
         self._shared = ServiceHost(self.journal, self._service_context)
         self._desk = ServiceDesk(self.services, [self._shared], self.journal, self.clock, options)
-        self._parts = ContextParts(self.journal, self._loggers, self._desk)
+        self._parts = ContextParts(self.journal, self._loggers, self._desk, self.clock)
         self._service_manager = MockServiceManager(self._shared, self._desk)
         self._job_manager = MockJobManager(
             self.journal, self._make_run, self.capabilities, self._check_open
@@ -172,7 +174,8 @@ class MockKernelFacade:
                 service.get("args", ()),
                 service.get("kwargs"),
             )
-        parts = ContextParts(self.journal, self._loggers, self._desk.in_front(services))
+        desk = self._desk.in_front(services)
+        parts = ContextParts(self.journal, self._loggers, desk, self.clock)
         return JobRun(config, parts, services, self.clock, self._options)
 
 

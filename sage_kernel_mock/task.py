@@ -11,12 +11,19 @@ from dataclasses import dataclass
 from typing import Literal, NoReturn, TypeAlias, TypeVar, cast
 
 from sage_kernel_api.lifecycle import TransformationConfig, step_failure
-from sage_kernel_api.runnable import Runnable, SourcePoll, SourceRunnable
+from sage_kernel_api.runnable import (
+    Runnable,
+    SourcePoll,
+    SourceRunnable,
+)
 from sage_kernel_api.values import DEAD_LETTER_OUTPUT, DeadLetter, Payload
 from sage_kernel_mock.clock import ManualClock
 from sage_kernel_mock.contexts import MockExecutionContext
+from sage_kernel_mock.event_time import TimeMark
 from sage_kernel_mock.journal import Journal
 from sage_kernel_mock.ledger import EdgeLedger, StepTally
+from sage_kernel_mock.step_time import StepTime
+from sage_kernel_mock.transport import Outlet
 
 __all__ = ["Task"]
 
@@ -30,6 +37,7 @@ class _Parcel:
     key: Payload
     input_index: int
     edge: EdgeLedger
+    time_us: int | None
 
 
 class Task:
@@ -41,6 +49,9 @@ class Task:
         context: Its surroundings.
         tally: Counters of the step.
         on_ready: Told the rank whenever the empty inbox gets a record.
+
+    Attributes:
+        time: Event time and timers of the step.
     """
 
     def __init__(
@@ -60,19 +71,34 @@ class Task:
         self._journal = journal
         self._clock = clock
         self._on_ready = on_ready
-        self._inbox: deque[_Parcel] = deque()
+        self.time = StepTime(context, clock, self._guard_sending)
+        self._inbox: deque[_Parcel | tuple[Outlet, TimeMark]] = deque()
         self._runnable: Runnable | None = None
         self._counted = 0
 
     @property
     def has_records(self) -> bool:
-        """Tell whether the inbox holds a record."""
+        """Tell whether the inbox holds a record or a mark."""
         return bool(self._inbox)
 
-    def accept(self, data: Payload, key: Payload, input_index: int, edge: EdgeLedger) -> None:
+    def accept(
+        self,
+        data: Payload,
+        key: Payload,
+        input_index: int,
+        edge: EdgeLedger,
+        time_us: int | None = None,
+    ) -> None:
         """Queue one record. This never runs a function, so no loop and no chain grows the stack."""
-        self._inbox.append(_Parcel(data, key, input_index, edge))
         edge.in_flight += 1
+        self._queue(_Parcel(data, key, input_index, edge, time_us))
+
+    def accept_mark(self, sender: Outlet, mark: TimeMark) -> None:
+        """Queue a mark behind all records so far."""
+        self._queue((sender, mark))
+
+    def _queue(self, item: _Parcel | tuple[Outlet, TimeMark]) -> None:
+        self._inbox.append(item)
         if len(self._inbox) == 1:
             self._on_ready(self.rank)
 
@@ -87,6 +113,7 @@ class Task:
         except Exception as error:
             raise step_failure(self.step["id"], error, doing="making the function") from error
         self._runnable = runnable
+        self.time.bind(runnable)
         self._guard("open", runnable.open)
 
     def poll(self) -> SourcePoll:
@@ -101,26 +128,37 @@ class Task:
         for record in answer.records:
             self.context.transport.send(record)
         self._count_sent()
+        if answer.status == "ended":
+            self.time.rest()
         return answer
 
     def work(self) -> None:
-        """Process the oldest record of the inbox.
+        """Process the oldest record or mark of the inbox.
 
-        It leaves the inbox once its fate is sealed; a record that fails the job stays in flight.
+        A record leaves the inbox once its fate is sealed; one that fails the job stays in flight.
 
         Raises:
             StepError: The user's code raised, and the step's policy is to fail.
         """
-        parcel = self._inbox[0]
+        item = self._inbox[0]
+        if isinstance(item, _Parcel):
+            self._work_on(item)
+        else:
+            self._inbox.popleft()
+            self.time.take(*item)
+
+    def _work_on(self, parcel: _Parcel) -> None:
+        facts = self.context.facts
         self._tally.records_in += 1
-        self.context.facts.key = parcel.key
+        facts.key, facts.event_time_us = parcel.key, parcel.time_us
         outcome = self._process(parcel)
-        self.context.facts.key = None
+        facts.key = facts.event_time_us = None
         self._count_sent()
         self._inbox.popleft()
         edge = parcel.edge
         edge.in_flight -= 1
         setattr(edge, outcome, getattr(edge, outcome) + 1)
+        self.time.after_record()
 
     def finish(self) -> None:
         """Let the step emit what it held back.
@@ -200,6 +238,10 @@ class Task:
         sent = self.context.transport.sent_count
         self._tally.records_out += sent - self._counted
         self._counted = sent
+
+    def _guard_sending(self, doing: str, call: Callable[[], None]) -> None:
+        self._guard(doing, call)
+        self._count_sent()
 
     def _guard(self, doing: str, call: Callable[[], T]) -> T:
         self._journal.write(self.context.facts.label, doing)

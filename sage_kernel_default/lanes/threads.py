@@ -22,6 +22,10 @@ class MonotonicClock(Clock):
         """Return seconds since some fixed moment."""
         return time.monotonic()
 
+    def wall_us(self) -> int:
+        """Return microseconds since 1970."""
+        return time.time_ns() // 1_000
+
 
 class ThreadBell(Patience):
     """Wakes one thread."""
