@@ -87,6 +87,7 @@ def keyed_changes(operator: Operator, codec: ValueCodec) -> list[KeyedChanges]:
             found += pack_table(
                 codec, name, changes.entries, changes.deleted, is_base=changes.is_base
             )
+            table.settle()
     return found
 
 
