@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -127,3 +128,34 @@ def explain(target: str, graph_format: GraphFormat) -> None:
     click.echo(render(describe(environment), graph_format))
     # The picture helps most where something is wrong, so it comes before the errors.
     environment.build_pipeline_config()
+
+
+@cli.group()
+def savepoint() -> None:
+    """Look at savepoints: the state of a job in one file."""
+
+
+@savepoint.command(cls=KernelCommand)
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Write JSON.")
+def show(path: Path, as_json: bool) -> None:
+    """Show steps, sizes and positions in the savepoint at PATH.
+
+    The whole file is verified first. Reading it runs no code: objects of the pipeline's own classes
+    are shown by their size only.
+    """
+    from sage_kernel_api.cli.savepoints import savepoint_json, savepoint_table
+
+    click.echo(savepoint_json(path) if as_json else savepoint_table(path))
+
+
+@savepoint.command(cls=KernelCommand)
+@click.argument("path", type=click.Path(path_type=Path))
+def verify(path: Path) -> None:
+    """Verify the savepoint at PATH from its first byte to its last.
+
+    Ends with exit code 5 if it is damaged, from a newer release, or none at all.
+    """
+    from sage_kernel_api.cli.savepoints import verify_savepoint
+
+    click.echo(verify_savepoint(path))

@@ -9,8 +9,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Final
 
-from sage_kernel_api.communication import key_group, owner_of
+from sage_kernel_api.communication import key_groups
 from sage_kernel_api.errors import StateError
+from sage_kernel_api.storage.savepoints import owned_groups
 from sage_kernel_api.storage.value_codec import ValueCodec
 from sage_kernel_api.values import Payload
 from sage_kernel_default.checkpoint.values import EMPTY_COLUMN, KeyedChanges, StepSnapshot
@@ -107,9 +108,11 @@ def unpack_tables(
     for snapshot in snapshots:
         for name, rows in _tables_of(codec, snapshot).items():
             mine = tables.setdefault(name, {})
-            for key, value in rows.items():
-                if owner_of(key_group(key), parallelism) == index:
-                    mine[key] = value
+            groups = key_groups([*rows])
+            owned = owned_groups(parallelism)[index]
+            mine.update(
+                item for item, group in zip(rows.items(), groups, strict=True) if group in owned
+            )
     return tables
 
 
