@@ -68,6 +68,8 @@ CAPABILITIES: Final = frozenset(
         Capability.SIDE_OUTPUTS,
         Capability.ERROR_POLICIES,
         Capability.ASYNC_MAP,
+        Capability.EVENT_TIME,
+        Capability.TIMERS,
         Capability.TASKS,
         Capability.EXPLAIN,
         Capability.QUEUES,
@@ -153,6 +155,7 @@ class DefaultKernelFacade:
             RegistryClient(self._registry),
             self.queue_manager,
             lambda: self._is_closed,
+            self._driver.clock.wall_us,
         )
 
     def create_runtime_context(self, config: ContextConfig) -> DetachedContext:
@@ -191,6 +194,7 @@ class DefaultKernelFacade:
                 self.logger_factory.get_logger(f"{env_name}.{name}" if env_name else name),
                 RegistryClient(registry),
                 lambda: host.is_stopping,
+                self._driver.clock.wall_us,
             ),
             fallback,
             _inline if self.simulation is not None else _real_host,

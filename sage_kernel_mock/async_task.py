@@ -5,14 +5,14 @@ Knows one `AsyncRunnable` and the virtual event loop that it runs on.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import count
 from typing import Protocol, cast, runtime_checkable
 
 from sage_kernel_api.lifecycle import step_failure
 from sage_kernel_api.runnable import AsyncOutcome, AsyncRunnable, Runnable
 from sage_kernel_api.values import NONE_KEY
 from sage_kernel_mock.happenings import Processed
-from sage_kernel_mock.ledger import EdgeLedger
 from sage_kernel_mock.task import Outcome, Parcel, Task, settle_edge
 
 __all__ = ["AsyncTask", "wait_for_any"]
@@ -32,7 +32,8 @@ class AsyncTask(Task):
     only: while the step has no room, and when nothing else is left to do.
     """
 
-    _edges: list[EdgeLedger]
+    _given: dict[int, Parcel]
+    _numbers: Iterator[int]
     has_news: bool = False
     """True if a call may have ended since the last `emit`."""
 
@@ -47,10 +48,14 @@ class AsyncTask(Task):
         Raises:
             StepError: A call failed, and the step's policy is to fail.
         """
-        while not self._async.room():
-            wait_for_any([self], lambda: self._parts.timeline.host.wait_for(lambda: self.has_news))
-            self.emit()
         parcel = self._inbox[0]
+        if not isinstance(parcel, Parcel):
+            # A mark stays behind the records before it, so these must have left the step.
+            self._wait_until(lambda: not self.in_flight)
+            self._inbox.popleft()
+            self.time.take(*parcel)
+            return
+        self._wait_until(lambda: self._async.room() > 0)
         self._count_taken()
         self.context.facts.key = parcel.key
         outcome = self._give(parcel)
@@ -58,6 +63,11 @@ class AsyncTask(Task):
         self._inbox.popleft()
         if outcome is not None:
             settle_edge(parcel.edge, outcome)
+
+    def _wait_until(self, is_so: Callable[[], bool]) -> None:
+        while not is_so():
+            wait_for_any([self], lambda: self._parts.timeline.host.wait_for(lambda: self.has_news))
+            self.emit()
 
     def emit(self) -> None:
         """Send the results of all calls that have ended, and settle the failed ones.
@@ -67,15 +77,16 @@ class AsyncTask(Task):
         """
         self.has_news = False
         for ended in self._async.drain():
-            edge = self._edges[ended.input_index]
-            parcel = Parcel(ended.record, ended.key, ended.input_index, edge)
+            parcel = self._given.pop(ended.input_index)
             self.tally.retries += max(ended.attempts - 1, 0)
-            settle_edge(edge, self._outcome_of(ended, parcel))
+            self.context.facts.event_time_us = parcel.time_us
+            settle_edge(parcel.edge, self._outcome_of(ended, parcel))
+            self.context.facts.event_time_us = None
             self._count_sent()
 
     def _make(self) -> Runnable:
         runnable = super()._make()
-        self._edges = []
+        self._given, self._numbers = {}, count()
         if isinstance(runnable, _Hosted):
             # It brings the loop of the whole process otherwise, which lives in real time.
             runnable.host = self._parts.timeline.host
@@ -99,20 +110,16 @@ class AsyncTask(Task):
 
     def _give(self, parcel: Parcel) -> Outcome | None:
         self._note(Processed(parcel.data, parcel.input_index, parcel.key))
+        # In place of an input index, a number by which its outcome finds the record again.
+        number = next(self._numbers)
+        self._given[number] = parcel
         try:
             self._parts.faults.strike(self.context.facts.label, "process")
-            self._async.process(parcel.data, self._number_of(parcel.edge))
+            self._async.process(parcel.data, number)
         except Exception as error:  # noqa: BLE001 - the step's policy decides what it means
+            del self._given[number]
             return self._settle(parcel, error, 1)
         return None
-
-    def _number_of(self, edge: EdgeLedger) -> int:
-        # By identity: two edges may have equal counts at the moment.
-        for number, known in enumerate(self._edges):
-            if known is edge:
-                return number
-        self._edges.append(edge)
-        return len(self._edges) - 1
 
     def _outcome_of(self, ended: AsyncOutcome, parcel: Parcel) -> Outcome:
         if ended.error is None:

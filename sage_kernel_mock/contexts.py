@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from sage_kernel_api.context import ContextConfig, ServiceClient
 from sage_kernel_api.logging import Logger, LoggerFactory
 from sage_kernel_api.values import ConnectionInfo, Payload
+from sage_kernel_mock.clock import ManualClock
 from sage_kernel_mock.facts import MockFacts
 from sage_kernel_mock.faults import Faults
 from sage_kernel_mock.journal import Journal
@@ -31,6 +32,7 @@ class ContextParts:
         services: Where calls of services are answered.
         faults: What goes wrong.
         queues: Where records go that are sent outside of jobs.
+        clock: What time it is.
     """
 
     journal: Journal
@@ -38,6 +40,7 @@ class ContextParts:
     services: ServiceClient
     faults: Faults
     queues: MockQueueManager
+    clock: ManualClock
 
 
 class HasParts(Protocol):
@@ -164,6 +167,25 @@ class MockExecutionContext(MockRuntimeContext):
     def keyed_state(self) -> MockKeyedState:
         """Return the keyed state; its key is ``facts.key``."""
         return self._keyed_state
+
+    @property
+    def event_time_us(self) -> int | None:
+        """Return the event time of the record that is being processed."""
+        return self.facts.event_time_us
+
+    @event_time_us.setter
+    def event_time_us(self, time_us: int | None) -> None:
+        """Set the event time of what is sent from now on."""
+        self.facts.event_time_us = time_us
+
+    @property
+    def watermark_us(self) -> int:
+        """Return the event time that is over at this step."""
+        return self.facts.watermark_us
+
+    def processing_time_us(self) -> int:
+        """Return the time of the kernel's clock."""
+        return round(self._parts.clock.now_s * 1_000_000)
 
     def send_data(
         self,

@@ -50,6 +50,8 @@ _CAPABILITIES: Final = frozenset(
         Capability.ASYNC_MAP,
         Capability.TASKS,
         Capability.QUEUES,
+        Capability.EVENT_TIME,
+        Capability.TIMERS,
     }
 )
 
@@ -104,7 +106,7 @@ class MockKernelFacade:
             self.services, [self._shared], self.journal, self.clock, options, self.faults
         )
         self.parts = ContextParts(
-            self.journal, self._loggers, self._desk, self.faults, self._queue_manager
+            self.journal, self._loggers, self._desk, self.faults, self._queue_manager, self.clock
         )
         self._service_manager = MockServiceManager(self._shared, self._desk, self._check_open)
         self._job_manager = MockJobManager(

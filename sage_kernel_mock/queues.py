@@ -77,10 +77,20 @@ class MockQueue:
         """Return the number of items stored at this moment."""
         return len(self._items)
 
-    def accept(self, data: Payload, key: Payload, input_index: int, edge: EdgeLedger) -> None:
+    def accept(
+        self,
+        data: Payload,
+        key: Payload,
+        input_index: int,
+        edge: EdgeLedger,
+        time_us: int | None = None,
+    ) -> None:
         """Take a record from a transport, as an instance of a step does."""
         self.put(data)
         edge.consumed += 1
+
+    def accept_mark(self, sender: object, mark: object) -> None:
+        """Let a mark go: a queue keeps records only."""
 
     def status(self) -> QueueStatus:
         """Return a look at it."""

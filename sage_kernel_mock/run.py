@@ -112,11 +112,15 @@ class JobRun:
             task.open()
 
     def _move(self) -> None:
+        self._settle()
         self._read_sources()
         self._settle()
         for task in self._wiring.tasks:
             if self._stops:
                 return
+            task.time.end()
+            # What fell due passes all steps behind it, too, before those are told the time.
+            self._drain()
             task.finish()
             # What it held back passes all steps behind it before those finish.
             self._settle()
@@ -175,13 +179,19 @@ class JobRun:
             host.run_until(next_s, has_news)
         return True
 
+    def _settle_timers(self) -> None:
+        """Process all records, then what the clock says is due, until there is neither."""
+        self._drain()
+        while not self._stops and any(task.time.look() for task in self._wiring.tasks):
+            self._drain()
+
     def _read_sources(self) -> None:
         sources = deque(task for task in self._wiring.tasks if task.context.is_source())
         idle_looks, shortest_wait_s = 0, float("inf")
         while sources and not self._stops:
             source = sources.popleft()
             answer = source.poll()
-            self._drain()
+            self._settle()
             if answer.status != "ended":
                 sources.append(source)
             if answer.status != "idle":
@@ -190,8 +200,10 @@ class JobRun:
             idle_looks += 1
             shortest_wait_s = min(shortest_wait_s, answer.wait_s)
             if idle_looks % len(sources) == 0:
-                # Nobody has anything now, so time passes at once.
-                self._timeline.pass_time(shortest_wait_s)
+                # Nobody has anything now, so time passes at once, up to the next timer.
+                due_s = min(task.time.due_in_s for task in self._wiring.tasks)
+                self._timeline.pass_time(min(shortest_wait_s, due_s))
+                self._settle_timers()
                 shortest_wait_s = float("inf")
                 self._drain()
             if idle_looks >= self._idle_limit * len(sources):

@@ -12,14 +12,21 @@ from functools import partial
 from typing import Literal, NoReturn, TypeAlias, TypeVar, cast
 
 from sage_kernel_api.lifecycle import TransformationConfig, step_failure
-from sage_kernel_api.runnable import Runnable, SourcePoll, SourceRunnable
+from sage_kernel_api.runnable import (
+    Runnable,
+    SourcePoll,
+    SourceRunnable,
+)
 from sage_kernel_api.values import DEAD_LETTER_OUTPUT, DeadLetter, Payload
 from sage_kernel_mock.contexts import MockExecutionContext
+from sage_kernel_mock.event_time import TimeMark
 from sage_kernel_mock.faults import Faults
 from sage_kernel_mock.happenings import DeadLettered, Happening, Processed, Skipped
 from sage_kernel_mock.journal import Journal
 from sage_kernel_mock.ledger import EdgeLedger, StepTally
+from sage_kernel_mock.step_time import StepTime
 from sage_kernel_mock.timeline import Timeline
+from sage_kernel_mock.transport import Outlet
 
 __all__ = ["Outcome", "Parcel", "Task", "TaskParts", "settle_edge"]
 
@@ -52,6 +59,7 @@ class Parcel:
     key: Payload
     input_index: int
     edge: EdgeLedger
+    time_us: int | None
 
 
 class Task:
@@ -63,6 +71,9 @@ class Task:
         context: Its surroundings.
         tally: Counters of the step.
         parts: What it shares with the others.
+
+    Attributes:
+        time: Event time and timers of the step.
     """
 
     def __init__(
@@ -78,7 +89,8 @@ class Task:
         self.context = context
         self.tally = tally
         self._parts = parts
-        self._inbox: deque[Parcel] = deque()
+        self.time = StepTime(context, parts.timeline.clock, self._guard_sending)
+        self._inbox: deque[Parcel | tuple[Outlet, TimeMark]] = deque()
         self.runnable: Runnable | None = None
         self.was_opened = False
         self.has_failed = False
@@ -89,16 +101,23 @@ class Task:
     @property
     def queue_depth(self) -> int:
         """Return the number of records in the inbox."""
-        return len(self._inbox)
+        return sum(isinstance(item, Parcel) for item in self._inbox)
 
     @property
     def has_records(self) -> bool:
-        """Tell whether the inbox holds a record."""
+        """Tell whether the inbox holds a record or a mark."""
         return bool(self._inbox)
 
-    def accept(self, data: Payload, key: Payload, input_index: int, edge: EdgeLedger) -> None:
+    def accept(
+        self,
+        data: Payload,
+        key: Payload,
+        input_index: int,
+        edge: EdgeLedger,
+        time_us: int | None = None,
+    ) -> None:
         """Queue one record. This never runs a function, so no loop and no chain grows the stack."""
-        parcel = Parcel(data, key, input_index, edge)
+        parcel = Parcel(data, key, input_index, edge, time_us)
         arrival = self._parts.faults.arrival(self.context.facts.label)
         if not arrival.copies:
             edge.dropped += 1
@@ -112,6 +131,10 @@ class Task:
             else:
                 self._queue(parcel)
 
+    def accept_mark(self, sender: Outlet, mark: TimeMark) -> None:
+        """Queue a mark behind all records so far."""
+        self._queue((sender, mark))
+
     def make(self) -> None:
         """Make the instance.
 
@@ -122,6 +145,7 @@ class Task:
             self.runnable = self._make()
         except Exception as error:
             raise step_failure(self.step["id"], error, doing="making the function") from error
+        self.time.bind(self.runnable)
 
     def open(self) -> None:
         """Open the instance; make it, if that was not done.
@@ -148,26 +172,37 @@ class Task:
         for record in answer.records:
             self.context.transport.send(record)
         self._count_sent()
+        if answer.status == "ended":
+            self.time.rest()
         return answer
 
     def work(self) -> None:
-        """Process the oldest record of the inbox.
+        """Process the oldest record or mark of the inbox.
 
-        It leaves the inbox once its fate is sealed; a record that fails the job stays in flight.
+        A record leaves the inbox once its fate is sealed; one that fails the job stays in flight.
 
         Raises:
             StepError: The user's code raised, and the step's policy is to fail.
         """
-        parcel = self._inbox[0]
+        item = self._inbox[0]
+        if isinstance(item, Parcel):
+            self._work_on(item)
+        else:
+            self._inbox.popleft()
+            self.time.take(*item)
+
+    def _work_on(self, parcel: Parcel) -> None:
+        facts = self.context.facts
         began_s = self._parts.timeline.clock.now_s
         self._count_taken()
-        self.context.facts.key = parcel.key
+        facts.key, facts.event_time_us = parcel.key, parcel.time_us
         outcome = self._process(parcel)
-        self.context.facts.key = None
+        facts.key = facts.event_time_us = None
         self._count_sent()
         self.busy_s += self._parts.timeline.clock.now_s - began_s
         self._inbox.popleft()
         settle_edge(parcel.edge, outcome)
+        self.time.after_record()
 
     def finish(self) -> None:
         """Let the step emit what it held back.
@@ -261,13 +296,17 @@ class Task:
     def _make(self) -> Runnable:
         return self.step["operator"](self.context)
 
-    def _queue(self, parcel: Parcel) -> None:
-        self._inbox.append(parcel)
+    def _queue(self, item: Parcel | tuple[Outlet, TimeMark]) -> None:
+        self._inbox.append(item)
         if len(self._inbox) == 1:
             self._parts.on_ready(self.rank)
 
     def _note(self, happening: Happening | str) -> None:
         self._parts.journal.write(self.context.facts.label, happening)
+
+    def _guard_sending(self, doing: str, call: Callable[[], None]) -> None:
+        self._guard(doing, call)
+        self._count_sent()
 
     def _guard(self, doing: str, call: Callable[[], T]) -> T:
         self._note(doing)

@@ -11,6 +11,7 @@ from typing import Final, Protocol
 
 from sage_kernel_api.communication import choose_receiver, key_group, owner_of
 from sage_kernel_api.values import NONE_KEY, ConnectionInfo, Partitioner, PartitionStrategy, Payload
+from sage_kernel_mock.event_time import TimeMark
 from sage_kernel_mock.facts import MockFacts
 from sage_kernel_mock.happenings import Broadcast, Sent
 from sage_kernel_mock.journal import Journal
@@ -22,8 +23,18 @@ __all__ = ["MockRouter", "MockTransport", "Outlet", "Receiver", "SentRecord"]
 class Receiver(Protocol):
     """An instance of a step, as its upstreams see it."""
 
-    def accept(self, data: Payload, key: Payload, input_index: int, edge: EdgeLedger) -> None:
+    def accept(
+        self,
+        data: Payload,
+        key: Payload,
+        input_index: int,
+        edge: EdgeLedger,
+        time_us: int | None = None,
+    ) -> None:
         """Queue one record; it is processed later, never within this call."""
+
+    def accept_mark(self, sender: Outlet, mark: TimeMark) -> None:
+        """Queue a mark behind all records so far."""
 
 
 class MockRouter:
@@ -68,6 +79,13 @@ class Outlet:
         self._router = MockRouter(connection.targets)
         self._forward_to = connection.targets[sender_index % len(connection.targets)]
 
+    @property
+    def reached(self) -> list[Receiver]:
+        """Return all receivers that this instance may send to."""
+        is_straight = self.connection.partition_strategy == "forward"
+        targets = [self._forward_to] if is_straight else self.connection.targets
+        return [self._receivers[target] for target in targets]
+
     def route(self, data: Payload, key: Payload, strategy: PartitionStrategy | None) -> list[str]:
         """Return who gets a record; *strategy* None means the edge's own.
 
@@ -76,11 +94,14 @@ class Outlet:
         """
         return self._route(data, key, strategy or self.connection.partition_strategy)
 
-    def deliver(self, data: Payload, key: Payload, targets: list[str]) -> None:
+    def deliver(
+        self, data: Payload, key: Payload, targets: list[str], time_us: int | None = None
+    ) -> None:
         """Hand one record to the receivers that `route` chose."""
         for target in targets:
             self._ledger.produced += 1
-            self._receivers[target].accept(data, key, self.connection.input_index, self._ledger)
+            receiver = self._receivers[target]
+            receiver.accept(data, key, self.connection.input_index, self._ledger, time_us)
 
     def _route(self, data: Payload, key: Payload, strategy: PartitionStrategy) -> list[str]:
         match strategy:
@@ -182,10 +203,17 @@ class MockTransport:
         # Chosen before the first one gets it: a record that cannot be routed must reach nobody.
         chosen = [(outlet, outlet.route(data, key, strategy)) for outlet in outlets]
         for outlet, targets in chosen:
-            outlet.deliver(data, key, targets)
+            outlet.deliver(data, key, targets, self._facts.event_time_us)
         if not outlets and self._keeps_unconnected:
             self.sent.append(SentRecord(data, target, key))
         return bool(outlets)
+
+    def send_mark(self, mark: TimeMark) -> None:
+        """Tell every receiver of every output how far event time is."""
+        for outlets in self._outlets.values():
+            for outlet in outlets:
+                for receiver in outlet.reached:
+                    receiver.accept_mark(outlet, mark)
 
     def _key_for(self, partition_key: Payload | None) -> Payload:
         if partition_key is None:

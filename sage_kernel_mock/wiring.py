@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from graphlib import TopologicalSorter
+from typing import cast
 
 from sage_kernel_api.errors import PipelineError
 from sage_kernel_api.lifecycle import PipelineConfig, TransformationConfig
@@ -71,6 +72,12 @@ class _Wirer:
         self._receivers: dict[str, Task] = {}
         self.tallies = {step_id: StepTally() for step_id in self._steps}
         self.ledgers: dict[tuple[str, ConnectionInfo], EdgeLedger] = {}
+        self._feedback = {
+            (edge["upstream"], step["id"], edge["index"], edge.get("output"))
+            for step in config["transformations"]
+            for edge in step["inputs"]
+            if edge.get("is_feedback")
+        }
 
     def add_tasks(self, step: TransformationConfig) -> None:
         for index in range(step["parallelism"]):
@@ -122,7 +129,11 @@ class _Wirer:
         # All instances of a step count in one ledger per edge.
         downstream = self._receivers[connection.targets[0]].step["id"]
         ledger = self.ledgers.setdefault((upstream, connection), EdgeLedger(upstream, downstream))
-        return Outlet(connection, self._receivers, ledger, sender_index)
+        outlet = Outlet(connection, self._receivers, ledger, sender_index)
+        if (upstream, downstream, connection.input_index, connection.output) not in self._feedback:
+            for target in outlet.reached:
+                cast("Task", target).time.inputs.expect(outlet)
+        return outlet
 
 
 def task_class(step: TransformationConfig) -> type[Task]:

@@ -16,6 +16,7 @@ from types import BuiltinMethodType
 from typing import Any, Final
 
 from sage_kernel_api.runnable import (
+    KIND_ASSIGN_TIME,
     KIND_FILTER,
     KIND_FLATMAP,
     KIND_KEY_BY,
@@ -76,31 +77,32 @@ class LoopWriter:
         count = self._count("len(values)")
         if segment.is_input:
             self.counters_of(segment.edges[0]).consumed.append((self._tally, 0))
-        body = LoopBody(self)
+        body = LoopBody(self, "t" if segment.is_timed else "None")
         key = "k" if segment.is_keyed else "None"
         for edge in segment.edges:
             if (buffer := None if segment.is_input else self.buffer_of(edge)) is not None:
-                self._pass_on(edge, buffer, count, segment.is_keyed)
+                self._pass_on(edge, buffer, count, segment)
             else:
                 body.step(edge, "v", key, count, indent=2, from_buffer=segment.is_input)
-        return self._assemble(body, segment.is_keyed)
+        return self._assemble(body, segment)
 
-    def _pass_on(self, edge: Edge, buffer: Buffer, count: str, is_keyed: bool) -> None:
+    def _pass_on(self, edge: Edge, buffer: Buffer, count: str, segment: Segment) -> None:
         """Hand the records of the whole run to another buffer at once."""
         self._epilogue.append(f"{self.bind('into', buffer.values.extend)}(values)")
         if buffer.is_keyed:
-            keys = "keys" if is_keyed else f"[None] * {count}"
+            keys = "keys" if segment.is_keyed else f"[None] * {count}"
             self._epilogue.append(f"{self.bind('keys_into', buffer.keys.extend)}({keys})")
+        if buffer.is_timed:
+            times = "times" if segment.is_timed else f"[None] * {count}"
+            self._epilogue.append(f"{self.bind('times_into', buffer.times.extend)}({times})")
         self.count_produced(edge, count)
 
-    def _assemble(self, body: LoopBody, is_keyed: bool) -> LoopSource:
+    def _assemble(self, body: LoopBody, segment: Segment) -> LoopSource:
         parameters = "".join(f", {name}={name}" for name in self._names)
-        head = [f"def run(values, keys{parameters}):"]
+        head = [f"def run(values, keys, times{parameters}):"]
         head += [f"    {line}" for line in self._prologue]
         if body.lines:
-            head.append(
-                "    for v, k in zip(values, keys):" if is_keyed else "    for v in values:"
-            )
+            head.append(f"    for {_columns(segment)}:")
         tail = [f"    {line}" for line in self._epilogue]
         self._names["tally"] = self._tally
         tail += [f"    tally[{index}] += int({name})" for index, name in enumerate(self._counts)]
@@ -157,13 +159,28 @@ class LoopWriter:
         self._epilogue.append(line)
 
 
-class LoopBody:
-    """The lines inside the loop: one method for each kind of step."""
+def _columns(segment: Segment) -> str:
+    columns = [("v", "values")]
+    columns += [("k", "keys")] if segment.is_keyed else []
+    columns += [("t", "times")] if segment.is_timed else []
+    if len(columns) == 1:
+        return "v in values"
+    names, lists = zip(*columns, strict=True)
+    return f"{', '.join(names)} in zip({', '.join(lists)})"
 
-    def __init__(self, writer: LoopWriter) -> None:
+
+class LoopBody:
+    """The lines inside the loop: one method for each kind of step.
+
+    Which variable has the event time of the record at hand depends on the branch only: it is
+    changed where a step assigns times, and back when all that is behind that step was written.
+    """
+
+    def __init__(self, writer: LoopWriter, time: str) -> None:
         self.lines: list[tuple[str, tuple[Operator, str, str] | None]] = []
         self._w = writer
         self._here: tuple[Operator, str, str] | None = None
+        self._time = time
 
     def step(
         self,
@@ -199,6 +216,10 @@ class LoopBody:
             context = w.bind("context", operator.context)
             self._line(indent, f"{context}.key = {key}", None)
             w.at_end(f"{context}.key = None")
+        if operator.sees_times and (operator.reads_key or operator.rescue_for is not None):
+            context = w.bind("context", operator.context)
+            self._line(indent, f"{context}.event_time_us = {self._time}", None)
+            w.at_end(f"{context}.event_time_us = None")
         self._here = here
         if operator.rescue_for is None:
             self._plain(operator, edge, value, key, count, indent)
@@ -232,12 +253,20 @@ class LoopBody:
             self._line(indent, f"{new_key} = {w.bind('key_by', op.call)}({value})", here)
             op.counters.keeps_count = True
             self._feed(op, value, new_key, count, indent)
+        elif kind == KIND_ASSIGN_TIME:
+            time = w.variable("t")
+            self._line(indent, f"{time} = {w.bind('assign_time', op.call)}({value})", here)
+            op.counters.keeps_count = True
+            self._feed(op, value, key, count, indent, time)
         elif kind == KIND_REDUCE:
             self._reduce(op, value, key, count, indent)
         elif kind == KIND_SINK:
             self._line(indent, f"{w.bind('sink', op.call)}({value})", here)
         else:
-            call = f"{w.bind('process', op.process)}({value}, {op.input_index(edge)})"
+            index = str(op.input_index(edge))
+            if op.issue_ticket is not None:
+                index = f"{w.bind('ticket', op.issue_ticket)}({index}, {self._time})"
+            call = f"{w.bind('process', op.process)}({value}, {index})"
             self._line(indent, call, here)
 
     def _flatmap(self, op: Operator, value: str, key: str, indent: int) -> None:
@@ -316,6 +345,9 @@ class LoopBody:
             self._line(indent, f"if {ok}:", None)
             self._line(indent + 1, f"for {item} in {result}:", here)
             self._feed_counted(op, item, key, indent + 2, may_be_many=True)
+        elif op.kind == KIND_ASSIGN_TIME:
+            self._line(indent, f"if {ok}:", None)
+            self._feed_counted(op, value, key, indent + 1, time=result)
         elif op.kind in (KIND_MAP, KIND_REDUCE, KIND_KEY_BY):
             self._line(indent, f"if {ok}:", None)
             by_key = op.kind == KIND_KEY_BY
@@ -326,7 +358,14 @@ class LoopBody:
     # --- where results go ----------------------------------------------------------------
 
     def _feed_counted(
-        self, op: Operator, value: str, key: str, indent: int, *, may_be_many: bool = False
+        self,
+        op: Operator,
+        value: str,
+        key: str,
+        indent: int,
+        *,
+        may_be_many: bool = False,
+        time: str | None = None,
     ) -> None:
         w = self._w
         count = w.count()
@@ -338,7 +377,7 @@ class LoopBody:
             self._line(indent, f"if {count} >= {limit}:", None)
             self._line(indent + 1, f"{w.bind('breathe', w.breathe)}()", self._here)
             self._line(indent + 1, f"{limit} = {count} + {_BREATHE_AFTER}", None)
-        self._feed(op, value, key, count, indent)
+        self._feed(op, value, key, count, indent, time)
 
     def _is_taken_without_fail(self, op: Operator) -> bool:
         """Tell whether a result of *op* is handed on once, in a call that does not fail.
@@ -361,9 +400,11 @@ class LoopBody:
         key: str,
         count: str,
         indent: int,
+        time: str | None = None,
         blame: tuple[Operator, str, str] | None = None,
     ) -> None:
-        w = self._w
+        w, time_before = self._w, self._time
+        self._time = time or time_before
         for edge in w.outputs_of(op.step.id):
             if edge.output is not None:
                 continue
@@ -377,7 +418,11 @@ class LoopBody:
             self._line(indent, f"{w.bind('put', buffer.values.append)}({value})", blame)
             if buffer.is_keyed:
                 self._line(indent, f"{w.bind('put_key', buffer.keys.append)}({key})", None)
+            if buffer.is_timed:
+                put_time = w.bind("put_time", buffer.times.append)
+                self._line(indent, f"{put_time}({self._time})", None)
             w.count_produced(edge, count)
+        self._time = time_before
 
     def _route(
         self,

@@ -6,7 +6,7 @@ Layer: engine. Knows no thread: a lane calls `step` again and again, and sleeps 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, cast
 
 from sage_kernel_api.errors import ChannelClosedError, StepError
@@ -28,8 +28,9 @@ from sage_kernel_default.engine.ports import (
     SnapshotDesk,
     Supervisor,
 )
-from sage_kernel_default.engine.segments import clearable
+from sage_kernel_default.engine.segments import Time, clearable
 from sage_kernel_default.engine.snapshots import Beginning, TaskSnapshots
+from sage_kernel_default.engine.task_time import TaskTime
 from sage_kernel_default.engine.wiring import Wiring
 
 __all__ = ["Task", "TaskTimes"]
@@ -152,7 +153,20 @@ class Task:
             return PROGRESSED
         if any(outlet.is_full for outlet in self._wiring.outlets):
             return _ROOM
-        return self._work(self._wiring)
+        if (time := self._wiring.time) is None:
+            return self._work(self._wiring)
+        time.fire(self._clock.wall_us(), self._settle_now)
+        outcome = self._work(self._wiring)
+        return self._until_due(time, outcome) if outcome.kind == "idle" else outcome
+
+    def _until_due(self, time: TaskTime, outcome: Outcome) -> Outcome:
+        """Let an idle task be called again when its next timer is due, or others wait in vain."""
+        now_s = self._clock.now_s()
+        time.move(self._settle_now, now_s)
+        waits_s = [*time.waits_s(now_s, self._clock.wall_us())]
+        if outcome.wait_s is not None:
+            waits_s.append(outcome.wait_s)
+        return replace(outcome, wait_s=min(waits_s, default=None))
 
     def _account_for_waiting(self, now_s: float) -> None:
         if self._left_s is None or not self._last_wait:
@@ -172,7 +186,7 @@ class Task:
 
     def _open(self) -> None:
         self.state = "running"
-        operators = self.assembly.make_operators(self._begin)
+        operators = self.assembly.make_operators(self._begin, self._clock.wall_us)
         snapshots = self.snapshots
         if snapshots is not None:
             snapshots.restore(operators)
@@ -216,11 +230,11 @@ class Task:
         if taken is not None:
             if not isinstance(taken, TakenRecords):
                 return self._take_mark(wiring, *taken)
-            inlet, values, keys, _ = taken
+            inlet, values, keys, times = taken
             count = len(values)
             if snapshots is not None and inlet.goes_first:
-                snapshots.log(inlet, values, keys)
-            self._run(wiring, inlet, values, keys)
+                snapshots.log(inlet, values, keys, times)
+            self._run(wiring, inlet, values, keys, times)
             inlet.channel.consume(count)
             return PROGRESSED
         if wiring.is_source and not self._has_source_ended:
@@ -228,36 +242,59 @@ class Task:
         return self._without_input(wiring)
 
     def _run(
-        self, wiring: Wiring, inlet: Inlet, values: list[Payload], keys: list[Payload]
+        self,
+        wiring: Wiring,
+        inlet: Inlet,
+        values: list[Payload],
+        keys: list[Payload],
+        times: list[Time] | None = None,
     ) -> Outcome:
         begun, count = self._clock.now_s(), len(values)
-        inlet.segment.run(values, keys)
+        inlet.segment.run(values, keys, times or [])
         self._settle(wiring)
+        self._move_time(wiring)
         self._pace.took(self._worked_until - begun, count)
         return PROGRESSED
 
     def _take_mark(self, wiring: Wiring, inlet: Inlet, mark: Mark) -> Outcome:
         if isinstance(mark, Watermark):
-            self._pass_on(wiring, wiring.inlets.watermark(inlet, mark))
+            self._take_time(wiring, wiring.inlets.watermark(inlet, mark))
         elif self.snapshots is not None:
             self.snapshots.barrier(inlet, mark.epoch)
         return PROGRESSED
 
-    def _pass_on(self, wiring: Wiring, mark: Mark | None) -> None:
-        if mark is not None:
-            for outlet in wiring.outlets:
-                outlet.put_mark(mark)
+    def _take_time(self, wiring: Wiring, mark: Watermark | None) -> None:
+        if mark is None or wiring.time is None:
+            return
+        if wiring.calls is not None:
+            # Time must not overtake the records that are inside of the step.
+            wiring.calls.hold(mark)
+            self._release_time(wiring, wiring.calls)
+        else:
+            wiring.time.take(mark)
+        self._move_time(wiring)
+
+    def _release_time(self, wiring: Wiring, calls: AsyncStep) -> None:
+        for mark in calls.released():
+            if wiring.time is not None:
+                wiring.time.take(mark)
+
+    def _move_time(self, wiring: Wiring) -> None:
+        if wiring.time is not None:
+            wiring.time.move(self._settle_now, self._clock.now_s())
 
     def _hand_on(self, wiring: Wiring, calls: AsyncStep, ended: Sequence[AsyncOutcome]) -> Outcome:
         failure = calls.hand_on(ended)
         self._settle(wiring)
         if failure is not None:
             raise failure
+        self._release_time(wiring, calls)
+        self._move_time(wiring)
         return PROGRESSED
 
     def _without_input(self, wiring: Wiring) -> Outcome:
         for watermark in wiring.inlets.watermarks_of_ended():
-            self._pass_on(wiring, watermark)
+            self._take_time(wiring, watermark)
         if self.snapshots is not None:
             self.snapshots.look_for_ends()
         if wiring.calls is not None and wiring.calls.is_working:
@@ -284,8 +321,9 @@ class Task:
         polled, count = self._clock.now_s(), len(records)
         source.counters.polled += count
         if records and segment is not None:
-            segment.run(records, [])
+            segment.run(records, [], [])
         self._settle(wiring)
+        self._move_time(wiring)
         self._pace.took(
             self._worked_until - begun,
             count,
@@ -305,6 +343,8 @@ class Task:
             if snapshots is not None and snapshots.has_finished(operator):
                 continue
             self._begin(operator.step.id)
+            if wiring.time is not None:
+                wiring.time.end(operator, self._settle_now)
             try:
                 operator.runnable.finish()
             except BaseException as error:
@@ -379,6 +419,10 @@ class Task:
     def _refuse_if_stopping(self) -> None:
         if self._supervisor.is_stopping:
             raise ChannelClosedError("The job is ending; the record was not sent.")
+
+    def _settle_now(self) -> None:
+        if self._wiring is not None:
+            self._settle(self._wiring)
 
     def _settle(self, wiring: Wiring) -> None:
         """End a frame: nothing of it stays in the task, and no failure of it is forgotten."""

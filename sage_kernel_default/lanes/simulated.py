@@ -40,6 +40,10 @@ class VirtualClock(Clock):
         """Return the virtual seconds that have passed."""
         return self._now_s
 
+    def wall_us(self) -> int:
+        """Return the virtual time as microseconds since 1970, where it begins."""
+        return round(self._now_s * 1_000_000)
+
     def move_to(self, moment_s: float) -> None:
         """Jump ahead; a moment that is over changes nothing."""
         self._now_s = max(self._now_s, moment_s)

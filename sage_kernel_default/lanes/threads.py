@@ -27,6 +27,10 @@ class MonotonicClock(Clock):
         """Return seconds since some fixed moment."""
         return time.monotonic()
 
+    def wall_us(self) -> int:
+        """Return microseconds since 1970."""
+        return time.time_ns() // 1_000
+
 
 class ThreadBell(Patience):
     """Wakes one thread: a lock that is free while the bell has rung and nobody has heard it.

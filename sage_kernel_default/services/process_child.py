@@ -6,6 +6,7 @@ Layer: services. Started by `sage_kernel_default.services.process`.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
@@ -116,6 +117,7 @@ class _Service:
             StandardLoggerFactory().get_logger(name),
             self._services,
             lambda: self._is_stopping,
+            _wall_us,
         )
         set_context = getattr(self._instance, "set_context", None)
         if callable(set_context):
@@ -128,3 +130,7 @@ class _Service:
 
     def _call(self, method: str, args: tuple[Payload, ...], kwargs: dict[str, Payload]) -> Any:
         return getattr(self._instance, method)(*args, **kwargs)
+
+
+def _wall_us() -> int:
+    return time.time_ns() // 1000
