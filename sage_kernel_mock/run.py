@@ -112,7 +112,7 @@ class JobRun:
             task.open()
 
     def _move(self) -> None:
-        self._settle()
+        self._settle_timers()
         self._read_sources()
         self._settle()
         for task in self._wiring.tasks:
@@ -155,9 +155,9 @@ class JobRun:
 
     def _settle(self) -> None:
         """Process until nothing is under way either: no open call, no record held up."""
-        self._drain()
+        self._settle_timers()
         while not self._stops and self._pass_time_to_the_next():
-            self._drain()
+            self._settle_timers()
 
     def _pass_time_to_the_next(self) -> bool:
         """Let time pass until something happens; False if nothing is left that could."""
@@ -191,7 +191,7 @@ class JobRun:
         while sources and not self._stops:
             source = sources.popleft()
             answer = source.poll()
-            self._settle()
+            self._settle_timers()
             if answer.status != "ended":
                 sources.append(source)
             if answer.status != "idle":
@@ -205,7 +205,6 @@ class JobRun:
                 self._timeline.pass_time(min(shortest_wait_s, due_s))
                 self._settle_timers()
                 shortest_wait_s = float("inf")
-                self._drain()
             if idle_looks >= self._idle_limit * len(sources):
                 raise _never_ends([task.step["id"] for task in sources], self._idle_limit)
 
