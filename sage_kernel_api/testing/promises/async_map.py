@@ -35,7 +35,7 @@ class _Crowd(AsyncMapFunction[int, int]):
     async def execute(self, data: int) -> int:
         self.inside += 1
         self.most.append(self.inside)
-        for _ in range(200):
+        for _ in range(2_000):
             if self.inside >= self.together:
                 break
             await asyncio.sleep(0.001)
