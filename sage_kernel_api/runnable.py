@@ -6,21 +6,23 @@ A kernel may treat every step alike and call `process` for each record. The bett
 look at `kind`: for the kinds of the table below an operator is also a `FusibleRunnable`,
 whose `call` may be called directly, which lets a kernel compile many steps into one loop.
 
-========= ============================== ====================================================
-kind      ``call``                       what the kernel then does
-========= ============================== ====================================================
-source    (see `SourceRunnable`)         polls it, forwards the records
-map       ``f(value) -> value``          forwards the result (also None)
-filter    ``f(value) -> object``         forwards *value* if the result is true
-flatmap   ``f(value) -> iterable|None``  forwards what was collected (see `FlatMapRunnable`),
-                                         then the items of the result
-key_by    ``f(value) -> key``            forwards *value* under that key
-reduce    ``f(acc, value) -> acc``       keeps one ``acc`` per key (see `ReduceRunnable`),
-                                         forwards it
-sink      ``f(value) -> object``         nothing
-async_map none (see `AsyncRunnable`)     emits results when they are ready; or calls `process`
-process   none                           calls `process`; so for every kind it does not know
-========= ============================== ====================================================
+=========== ============================== ==================================================
+kind        ``call``                       what the kernel then does
+=========== ============================== ==================================================
+source      (see `SourceRunnable`)         polls it, forwards the records
+map         ``f(value) -> value``          forwards the result (also None)
+filter      ``f(value) -> object``         forwards *value* if the result is true
+flatmap     ``f(value) -> iterable|None``  forwards what was collected (see `FlatMapRunnable`),
+                                           then the items of the result
+key_by      ``f(value) -> key``            forwards *value* under that key
+assign_time ``f(value) -> int``            forwards *value* under that event time, and watermarks
+                                           behind it (see `WatermarkRunnable`)
+reduce      ``f(acc, value) -> acc``       keeps one ``acc`` per key (see `ReduceRunnable`),
+                                           forwards it
+sink        ``f(value) -> object``         nothing
+async_map   none (see `AsyncRunnable`)     emits results when they are ready; or calls `process`
+process     none                           calls `process`; so for every kind it does not know
+=========== ============================== ==================================================
 """
 
 from __future__ import annotations
@@ -33,6 +35,7 @@ from typing import Final, Literal, Protocol
 from sage_kernel_api.values import Payload
 
 __all__ = [
+    "KIND_ASSIGN_TIME",
     "KIND_ASYNC_MAP",
     "KIND_FILTER",
     "KIND_FLATMAP",
@@ -42,6 +45,8 @@ __all__ = [
     "KIND_REDUCE",
     "KIND_SINK",
     "KIND_SOURCE",
+    "MAX_WATERMARK_US",
+    "MIN_WATERMARK_US",
     "SOURCE_ENDED",
     "AsyncOutcome",
     "AsyncRunnable",
@@ -53,8 +58,10 @@ __all__ = [
     "SourcePoll",
     "SourceRunnable",
     "StatefulRunnable",
+    "TimedRunnable",
     "TransactionalRunnable",
     "UpgradingRunnable",
+    "WatermarkRunnable",
 ]
 
 KIND_SOURCE: Final = "source"
@@ -62,10 +69,16 @@ KIND_MAP: Final = "map"
 KIND_FILTER: Final = "filter"
 KIND_FLATMAP: Final = "flatmap"
 KIND_KEY_BY: Final = "key_by"
+KIND_ASSIGN_TIME: Final = "assign_time"
 KIND_REDUCE: Final = "reduce"
 KIND_SINK: Final = "sink"
 KIND_ASYNC_MAP: Final = "async_map"
 KIND_PROCESS: Final = "process"
+
+MIN_WATERMARK_US: Final = -(2**63)
+"""The watermark before any other: nothing is known of event time yet."""
+MAX_WATERMARK_US: Final = 2**63 - 1
+"""The watermark behind all others: no record will come any more."""
 
 
 class Runnable(Protocol):
@@ -215,6 +228,9 @@ class AsyncRunnable(Runnable, Protocol):
     waits while too many calls are under way and emits what is ready, ``finish`` waits for all,
     and the step carries out its own error policy.
 
+    A kernel with a clock of its own may set the attribute ``host``, if there is one, before
+    ``open``: it brings the event loop (see `core.operators.async_map.loop_host`).
+
     A kernel that knows it calls `set_waker` after ``open`` and from then on: calls ``process``
     only while there is `room`; emits what `drain` returns and applies the step's policy to what
     failed (``retry`` is done already: further calls are ``attempts - 1``, what is left is
@@ -355,3 +371,60 @@ class TransactionalRunnable(Runnable, Protocol):
     @abstractmethod
     def commit(self, handle: Payload) -> None:
         """Make visible: the checkpoint with *handle* is durable. Doing so twice is harmless."""
+
+
+class WatermarkRunnable(FusibleRunnable, Protocol):
+    """A step of kind ``assign_time``: gives records their event time, and tells how far time is.
+
+    Event times are whole microseconds since 1970 (UTC), exact and comparable everywhere.
+    """
+
+    @abstractmethod
+    def watermark_us(self) -> int | None:
+        """Return the event time that is over, after the records so far; None: nothing is known.
+
+        Records with that time or an earlier one are late from now on. Never goes back. A kernel
+        asks between records, as often as it likes (once per frame), and sends what it is told
+        behind the records of which it was told.
+        """
+
+    @property
+    @abstractmethod
+    def idle_after_s(self) -> float | None:
+        """Return after how many seconds without a record others need not wait for this instance.
+
+        None: they always wait. The next record ends the idleness.
+        """
+
+
+class TimedRunnable(Runnable, Protocol):
+    """A step, of any kind, that acts when time has come: event time, processing time, or both.
+
+    What it sends in these calls goes out under the key that it sets in the context's keyed state,
+    and under the event time that it sets in the context (see `SupportsEventTime`).
+    """
+
+    @abstractmethod
+    def on_watermark(self, watermark_us: int) -> None:
+        """Act on event time having reached *watermark_us*; may send.
+
+        Called between records whenever the minimum over the inputs has grown, those left out that
+        have ended or are idle; after the records that came before it at each input. Once more with
+        `MAX_WATERMARK_US` when all inputs have ended, before ``finish``. What it sends goes before
+        the watermark.
+        """
+
+    @abstractmethod
+    def next_due_us(self) -> int | None:
+        """Return the time of the earliest processing-time timer; None for none.
+
+        In microseconds since 1970 by the clock of `SupportsEventTime.processing_time_us`.
+        """
+
+    @abstractmethod
+    def on_processing_time(self, now_us: int) -> None:
+        """Act on the clock having reached *now_us*; called between records; may send.
+
+        Called soon after `next_due_us`, never before it. After the last input has ended, it need
+        not be called any more.
+        """

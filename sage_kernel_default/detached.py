@@ -16,9 +16,10 @@ from sage_kernel_api.communication import (
     key_group,
     owner_of,
 )
-from sage_kernel_api.context import ContextConfig, ServiceClient
+from sage_kernel_api.context import ContextConfig, ServiceClient, check_context_config
 from sage_kernel_api.errors import ConfigurationError, PipelineError
 from sage_kernel_api.logging import Logger, LoggerFactory
+from sage_kernel_api.runnable import MIN_WATERMARK_US
 from sage_kernel_api.storage import StateManager
 from sage_kernel_api.values import (
     NONE_KEY,
@@ -129,6 +130,7 @@ class DetachedContext:
         services: ServiceClient,
         queues: QueueManager | None,
         should_stop: Callable[[], bool],
+        now_us: Callable[[], int],
     ) -> None:
         self.name = config.get("name", "context")
         self.env_name = config.get("env_name", "")
@@ -144,6 +146,9 @@ class DetachedContext:
         self.keyed_state = MemoryKeyedState(self._key)
         self.transport: DataTransport = QueueTransport(queues, self.parallel_index, self._key)
         self.send_data = self.transport.send
+        self.event_time_us: int | None = None
+        self.watermark_us = MIN_WATERMARK_US
+        self.processing_time_us = now_us
 
     def call_service(
         self, service_name: str, method: str, *args: Payload, **kwargs: Payload
@@ -174,8 +179,8 @@ class DetachedContext:
         return self._is_source
 
     def get_key(self) -> Any:
-        """Return the configured key."""
-        return self._key
+        """Return the key: the configured one, until somebody sets another."""
+        return self.keyed_state.key
 
 
 class DetachedServiceContext(DetachedContext):
@@ -188,8 +193,10 @@ class DetachedServiceContext(DetachedContext):
         logger: Logger,
         services: ServiceClient,
         should_stop: Callable[[], bool],
+        now_us: Callable[[], int],
     ) -> None:
-        super().__init__({"name": name, "env_name": env_name}, logger, services, None, should_stop)
+        config: ContextConfig = {"name": name, "env_name": env_name}
+        super().__init__(config, logger, services, None, should_stop, now_us)
         self.service_name = name
 
 
@@ -199,33 +206,13 @@ def make_detached(
     services: ServiceClient,
     queues: QueueManager,
     should_stop: Callable[[], bool],
+    now_us: Callable[[], int],
 ) -> DetachedContext:
     """Check *config* and make a context from it.
 
     Raises:
         ConfigurationError: An entry is unknown or of a wrong type; all of them are listed.
     """
-    problems = _problems(config)
-    if problems:
-        raise ConfigurationError.listing("The context cannot be made:", problems)
+    check_context_config(config)
     logger = loggers.get_logger(config.get("name", "context"))
-    return DetachedContext(config, logger, services, queues, should_stop)
-
-
-def _problems(config: Mapping[str, Any]) -> list[str]:
-    kinds: dict[str, type] = {
-        "name": str,
-        "env_name": str,
-        "config": Mapping,
-        "parallel_index": int,
-        "parallelism": int,
-        "is_source": bool,
-        "key": object,
-    }
-    return [
-        f"unknown entry {name!r}; known: {', '.join(kinds)}"
-        if name not in kinds
-        else f"{name} is of type {kinds[name].__name__}, not {type(value).__name__}"
-        for name, value in config.items()
-        if name not in kinds or not isinstance(value, kinds[name])
-    ]
+    return DetachedContext(config, logger, services, queues, should_stop, now_us)

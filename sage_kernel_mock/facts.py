@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sage_kernel_api.context import ContextConfig, check_context_config
+from sage_kernel_api.runnable import MIN_WATERMARK_US
 from sage_kernel_api.values import Payload
 
 __all__ = ["MockFacts"]
@@ -31,6 +32,8 @@ class MockFacts:
     is_source: bool = False
     key: Payload = None
     should_stop: bool = False
+    event_time_us: int | None = None
+    watermark_us: int = MIN_WATERMARK_US
 
     @property
     def label(self) -> str:

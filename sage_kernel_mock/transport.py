@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from sage_kernel_api.communication import choose_receiver, key_group, owner_of
-from sage_kernel_api.errors import PipelineError
 from sage_kernel_api.values import NONE_KEY, ConnectionInfo, Partitioner, PartitionStrategy, Payload
+from sage_kernel_mock.event_time import TimeMark
 from sage_kernel_mock.facts import MockFacts
+from sage_kernel_mock.happenings import Broadcast, Sent
 from sage_kernel_mock.journal import Journal
 from sage_kernel_mock.ledger import EdgeLedger
 
@@ -22,8 +23,18 @@ __all__ = ["MockRouter", "MockTransport", "Outlet", "Receiver", "SentRecord"]
 class Receiver(Protocol):
     """An instance of a step, as its upstreams see it."""
 
-    def accept(self, data: Payload, key: Payload, input_index: int, edge: EdgeLedger) -> None:
+    def accept(
+        self,
+        data: Payload,
+        key: Payload,
+        input_index: int,
+        edge: EdgeLedger,
+        time_us: int | None = None,
+    ) -> None:
         """Queue one record; it is processed later, never within this call."""
+
+    def accept_mark(self, sender: Outlet, mark: TimeMark) -> None:
+        """Queue a mark behind all records so far."""
 
 
 class MockRouter:
@@ -68,15 +79,29 @@ class Outlet:
         self._router = MockRouter(connection.targets)
         self._forward_to = connection.targets[sender_index % len(connection.targets)]
 
-    def deliver(self, data: Payload, key: Payload, strategy: PartitionStrategy | None) -> None:
-        """Hand one record to its receivers; *strategy* None means the edge's own.
+    @property
+    def reached(self) -> list[Receiver]:
+        """Return all receivers that this instance may send to."""
+        is_straight = self.connection.partition_strategy == "forward"
+        targets = [self._forward_to] if is_straight else self.connection.targets
+        return [self._receivers[target] for target in targets]
+
+    def route(self, data: Payload, key: Payload, strategy: PartitionStrategy | None) -> list[str]:
+        """Return who gets a record; *strategy* None means the edge's own.
 
         Raises:
             KeyEncodingError: It goes by key, and the key has no stable encoding.
         """
-        for target in self._route(data, key, strategy or self.connection.partition_strategy):
+        return self._route(data, key, strategy or self.connection.partition_strategy)
+
+    def deliver(
+        self, data: Payload, key: Payload, targets: list[str], time_us: int | None = None
+    ) -> None:
+        """Hand one record to the receivers that `route` chose."""
+        for target in targets:
             self._ledger.produced += 1
-            self._receivers[target].accept(data, key, self.connection.input_index, self._ledger)
+            receiver = self._receivers[target]
+            receiver.accept(data, key, self.connection.input_index, self._ledger, time_us)
 
     def _route(self, data: Payload, key: Payload, strategy: PartitionStrategy) -> list[str]:
         match strategy:
@@ -101,14 +126,6 @@ class SentRecord:
     key: Payload
 
 
-def _no_receivers(connection: ConnectionInfo) -> Outlet:
-    """Refuse a connection outside of a job: this kernel has no queues to connect to."""
-    raise PipelineError(
-        f"Nothing is called {', '.join(map(repr, connection.targets)) or '(no target)'}: outside "
-        "of a job the mock kernel has no receivers. Read what was sent from `context.sent`."
-    )
-
-
 class MockTransport:
     """Hand records to the edges of one output.
 
@@ -116,6 +133,7 @@ class MockTransport:
         facts: Of the context that it belongs to: name and current key.
         journal: Gets ``send`` and ``broadcast``.
         connect: Makes the outlet of a connection; raises `PipelineError` for unknown targets.
+        keeps_unconnected: Whether to keep what is sent to an output without edges.
 
     Attributes:
         sent: What was sent outside of a job, oldest first.
@@ -126,14 +144,16 @@ class MockTransport:
         self,
         facts: MockFacts,
         journal: Journal,
-        connect: Callable[[ConnectionInfo], Outlet] = _no_receivers,
+        connect: Callable[[ConnectionInfo], Outlet],
+        *,
+        keeps_unconnected: bool = True,
     ) -> None:
         self._facts = facts
         self._journal = journal
         self._connect = connect
         self._outlets: dict[str | None, list[Outlet]] = {}
         # Inside a job nobody reads them, and they would pile up.
-        self._keeps_unconnected = connect is _no_receivers
+        self._keeps_unconnected = keeps_unconnected
         self.sent: list[SentRecord] = []
         self.sent_count = 0
 
@@ -150,13 +170,13 @@ class MockTransport:
             KeyEncodingError: It goes by key, and the key has no stable encoding.
         """
         key = self._key_for(partition_key)
-        self._journal.write(self._facts.label, "send", data, target, key)
+        self._journal.write(self._facts.label, Sent(data, target, key))
         self.sent_count += 1
         return self.deliver(data, target, key, partition_strategy)
 
     def broadcast(self, data: Payload) -> bool:
         """Hand *data* to every instance of every step downstream of the main output."""
-        self._journal.write(self._facts.label, "broadcast", data)
+        self._journal.write(self._facts.label, Broadcast(data))
         self.sent_count += 1
         return self.deliver(data, None, self._facts.key, "broadcast")
 
@@ -180,11 +200,20 @@ class MockTransport:
     ) -> bool:
         """Hand on a record that the function did not send itself: it is not counted."""
         outlets = self._outlets.get(target, ())
-        for outlet in outlets:
-            outlet.deliver(data, key, strategy)
+        # Chosen before the first one gets it: a record that cannot be routed must reach nobody.
+        chosen = [(outlet, outlet.route(data, key, strategy)) for outlet in outlets]
+        for outlet, targets in chosen:
+            outlet.deliver(data, key, targets, self._facts.event_time_us)
         if not outlets and self._keeps_unconnected:
             self.sent.append(SentRecord(data, target, key))
         return bool(outlets)
+
+    def send_mark(self, mark: TimeMark) -> None:
+        """Tell every receiver of every output how far event time is."""
+        for outlets in self._outlets.values():
+            for outlet in outlets:
+                for receiver in outlet.reached:
+                    receiver.accept_mark(outlet, mark)
 
     def _key_for(self, partition_key: Payload | None) -> Payload:
         if partition_key is None:

@@ -13,7 +13,14 @@ from typing import Any
 from sage_kernel_api.errors import ConfigurationError, PipelineError
 from sage_kernel_api.lifecycle import shorten_repr
 
-__all__ = ["check_count", "check_label", "check_mapping", "check_name", "check_timeout"]
+__all__ = [
+    "check_count",
+    "check_label",
+    "check_mapping",
+    "check_name",
+    "check_positive",
+    "check_timeout",
+]
 
 
 def check_name(name: object, what: str) -> None:
@@ -44,6 +51,17 @@ def check_count(count: object, what: str) -> None:
     """
     if isinstance(count, bool) or not isinstance(count, int) or count < 0:
         raise PipelineError(f"{what} needs a whole number from 0, not {shorten_repr(count)}.")
+
+
+def check_positive(value: object, what: str) -> int:
+    """Return *value*, a number of things.
+
+    Raises:
+        ConfigurationError: It is no whole number from 1.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ConfigurationError(f"{what} is a whole number from 1, not {shorten_repr(value)}.")
+    return value
 
 
 def check_mapping(value: object, what: str) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sage_kernel_api.core.functions import declared_states
+from sage_kernel_api.core.operators import has_timers
 from sage_kernel_api.core.transformation import BaseTransformation, Edge, function_name
 from sage_kernel_api.lifecycle import (
     PIPELINE_VERSION,
@@ -81,8 +82,11 @@ def needed_capabilities(step: BaseTransformation) -> list[Capability]:
         needed.add(Capability.FEEDBACK)
     if any(edge.outlet.output is not None for edge in step.edges):
         needed.add(Capability.SIDE_OUTPUTS)
-    if declared_states(step.function_class):
+    needed.update(step.settings.get("needs", step.operator_class.needs))
+    if declared_states(step.function_class) or step.operator_class.keeps_keyed_state:
         needed.add(Capability.KEYED_STATE)
+    if has_timers(step.function_class):
+        needed.update({Capability.TIMERS, Capability.KEYED_STATE})
     if step.effective_policies.step_policies:
         needed.add(Capability.ERROR_POLICIES)
     if step.placement == "process":

@@ -10,15 +10,37 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from sage_kernel_api.communication import KEY_GROUPS
-from sage_kernel_api.core.functions import declared_states
-from sage_kernel_api.core.operators import is_function_class
-from sage_kernel_api.core.transformation import BaseTransformation, FutureTransformation
+from sage_kernel_api.core.functions import BlockSourceFunction, declared_states
+from sage_kernel_api.core.operators import has_timers, is_function_class
+from sage_kernel_api.core.transformation import BaseTransformation, Edge, FutureTransformation
+from sage_kernel_api.runnable import KIND_ASSIGN_TIME
 
 __all__ = ["pipeline_problems"]
 
 # How many arguments a step gives to a plain callable.
-_ARITY = {"source": 0, "process": 2, "reduce": 2}
-_METHOD = {"process": "process", "comap": "map0"}
+_ARITY = {
+    "source": 0,
+    "process": 2,
+    "reduce": 2,
+    "window_reduce": 2,
+    "window_process": 3,
+    "window_join": 2,
+    "interval_join": 2,
+    "asof_join": 2,
+}
+_METHOD = {
+    "process": "process",
+    "comap": "map0",
+    "window_aggregate": "create_accumulator",
+    "broadcast_process": "process_broadcast",
+    "window_process": "process",
+}
+# What a step takes that takes no plain callable.
+_CLASS_OF = {
+    "join": "BaseJoinFunction",
+    "window_aggregate": "AggregateFunction",
+    "broadcast_process": "BroadcastProcessFunction",
+}
 
 
 def pipeline_problems(steps: Sequence[BaseTransformation]) -> Iterator[str]:
@@ -27,10 +49,12 @@ def pipeline_problems(steps: Sequence[BaseTransformation]) -> Iterator[str]:
         yield "it has no steps; begin with from_collection() or another source"
     yield from _repeated(steps)
     described = {id(step) for step in steps}
+    timed = _steps_with_times(steps)
     for step in steps:
         yield from _step_problems(step)
         yield from _edge_problems(step, described)
         yield from _state_problems(step)
+        yield from _time_problems(step, timed)
 
 
 def _repeated(steps: Sequence[BaseTransformation]) -> Iterator[str]:
@@ -76,11 +100,51 @@ def _edge_problems(step: BaseTransformation, described: set[int]) -> Iterator[st
 
 def _state_problems(step: BaseTransformation) -> Iterator[str]:
     states = declared_states(step.function_class)
-    if states and not all(edge.outlet.partitioning == "hash" for edge in step.edges):
+    if has_timers(step.function_class):
+        states.append("timers")
+    keeps_state = states or step.operator_class.keeps_keyed_state
+    if keeps_state and not all(_is_keyed(edge) for edge in step.edges):
+        what = f" ({', '.join(states)})" if states else ""
         yield (
-            f"step {step.basename!r}: keeps state by key ({', '.join(states)}), but its input is "
-            "not keyed; put keyby(...) right before it"
+            f"step {step.basename!r}: keeps state by key{what}, but its input is not keyed; put "
+            "keyby(...) right before it"
         )
+
+
+def _is_keyed(edge: Edge) -> bool:
+    # The broadcast side of a step brings rules for all keys, and so needs none.
+    return edge.outlet.partitioning == "hash" or (
+        edge.index > 0 and edge.outlet.partitioning == "broadcast"
+    )
+
+
+def _time_problems(step: BaseTransformation, timed: set[int]) -> Iterator[str]:
+    if not step.settings.get("reads_event_time", step.operator_class.reads_event_time):
+        return
+    for upstream in step.upstreams:
+        if id(upstream) not in timed:
+            yield (
+                f"step {step.basename!r}: works with event time, but the records that come by "
+                f"{upstream.basename!r} have none; put assign_timestamps(...) before it"
+            )
+
+
+def _steps_with_times(steps: Sequence[BaseTransformation]) -> set[int]:
+    """Return the steps (by identity) all of whose records have event times.
+
+    The greatest such set: a loop is timed if everything that enters it is.
+    """
+    timed = {id(step) for step in steps if step.edges or step.kind == KIND_ASSIGN_TIME}
+    changed = True
+    while changed:
+        changed = False
+        for step in steps:
+            if id(step) not in timed or step.kind == KIND_ASSIGN_TIME:
+                continue
+            if any(id(upstream) not in timed for upstream in step.upstreams):
+                timed.discard(id(step))
+                changed = True
+    return timed
 
 
 def _is_one_shot(step: BaseTransformation) -> bool:
@@ -97,15 +161,17 @@ def _function_problems(step: BaseTransformation, where: str) -> Iterator[str]:
             f"{where}: takes a class of functions or a callable, not {function!r}; of a class, "
             f"give the class and its arguments: map({type(function).__name__}, ...)"
         )
-    elif step.operator_class.kind == "join":
-        yield f"{where}: join takes a class of BaseJoinFunction, not {function!r}"
+    elif (base := _CLASS_OF.get(step.operator_class.kind)) is not None:
+        what = step.operator_class.kind.removeprefix("window_").removeprefix("broadcast_")
+        yield f"{where}: {what} takes a class of {base}, not {function!r}"
     elif function is not iter and not isinstance(function, type):
         yield from _arity_problems(step, where, function)
 
 
 def _class_problems(step: BaseTransformation, where: str) -> Iterator[str]:
     function: Any = step.function_class
-    method = _METHOD.get(step.operator_class.kind, "execute")
+    is_block_source = issubclass(function, BlockSourceFunction)
+    method = "poll" if is_block_source else _METHOD.get(step.operator_class.kind, "execute")
     if not callable(getattr(function, method, None)):
         yield f"{where}: {function.__qualname__} has no method {method}()"
     if missing := sorted(getattr(function, "__abstractmethods__", ())):

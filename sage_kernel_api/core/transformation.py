@@ -19,7 +19,7 @@ from sage_kernel_api.core.operators import (
 )
 from sage_kernel_api.core.policies import Policies
 from sage_kernel_api.lifecycle import Placement
-from sage_kernel_api.runnable import KIND_ASYNC_MAP
+from sage_kernel_api.runnable import KIND_ASSIGN_TIME, KIND_ASYNC_MAP, KIND_KEY_BY
 from sage_kernel_api.values import Partitioner, PartitionStrategy, Payload
 
 if TYPE_CHECKING:
@@ -124,11 +124,11 @@ class BaseTransformation:
 
     @property
     def parallelism(self) -> int:
-        """Number of instances: as given; else of the step before a keyby; else the default."""
+        """Number of instances: as given; else, of a keyby, as before it; else the default."""
         if self.given_parallelism is not None:
             return self.given_parallelism
-        if self.kind == "key_by" and len(self.edges) == 1:
-            # A keyby only looks at records, so it stays with the step that makes them.
+        if self.kind in (KIND_KEY_BY, KIND_ASSIGN_TIME) and len(self.edges) == 1:
+            # These only look at records, so they stay with the step that makes them.
             return self.edges[0].outlet.transformation.parallelism
         return self.environment.parallelism
 

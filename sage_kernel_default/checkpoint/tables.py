@@ -47,9 +47,11 @@ def pack_table(
         StateError: A key or value cannot be kept; the message names table and key.
     """
     chunks: list[KeyedChanges] = []
-    rest = iter(changed.items())
-    while batch := list(islice(rest, CHUNK_ROWS)):
-        chunks += _pack_rows(codec, table, [key for key, _ in batch], [value for _, value in batch])
+    # Columns from the beginning: a pair for each key would cost more than its encoding.
+    all_keys, all_values = list(changed), list(changed.values())
+    for start in range(0, len(all_keys), CHUNK_ROWS):
+        end = start + CHUNK_ROWS
+        chunks += _pack_rows(codec, table, all_keys[start:end], all_values[start:end])
     if is_base:
         first, *others = chunks or [KeyedChanges(table, EMPTY_COLUMN, EMPTY_COLUMN, 0)]
         base = KeyedChanges(table, first.keys, first.values, first.rows, is_base=True)

@@ -17,6 +17,7 @@ from sage_kernel_default.engine.outlets import Outlet
 from sage_kernel_default.engine.policies import make_rescue
 from sage_kernel_default.engine.ports import Channel
 from sage_kernel_default.engine.tally import EdgeCounters, StepCounters
+from sage_kernel_default.engine.task_time import TaskTime
 from sage_kernel_default.engine.termination import LoopMonitor
 from sage_kernel_default.engine.wiring import Wiring
 from sage_kernel_default.graph import ChannelSpec, TaskSpec
@@ -79,17 +80,20 @@ class Assembly:
         """Return the number of records handed to channels."""
         return sum(self.channels[spec].sent for spec in self.spec.outputs)
 
-    @property
-    def queue_depth(self) -> int:
-        """Return the number of records that wait in the input channels."""
-        inputs = [self.channels[spec] for spec in self.spec.inputs]
-        return sum(channel.sent - channel.consumed for channel in inputs)
+    def make_operators(
+        self, begin: Callable[[str], None], now_us: Callable[[], int]
+    ) -> list[Operator]:
+        """Make an instance of every step, upstream first; runs the users' constructors.
 
-    def make_operators(self, begin: Callable[[str], None]) -> list[Operator]:
-        """Make an instance of every step, upstream first; runs the users' constructors."""
-        return [self._make(self.plan.steps[step], begin) for step in self.spec.group.steps]
+        Args:
+            begin: Told whose code runs next.
+            now_us: The clock on the wall.
+        """
+        return [self._make(self.plan.steps[step], begin, now_us) for step in self.spec.group.steps]
 
-    def _make(self, step: Step, begin: Callable[[str], None]) -> Operator:
+    def _make(
+        self, step: Step, begin: Callable[[str], None], now_us: Callable[[], int]
+    ) -> Operator:
         begin(step.id)
         context = StepContext(
             step.id,
@@ -97,14 +101,19 @@ class Assembly:
             step.parallelism,
             self.surroundings(step, self.spec.index),
             is_source=step.is_source,
+            now_us=now_us,
         )
-        sees_keys = any(edge.is_keyed for edge in self.plan.inputs[step.id])
+        inputs = self.plan.inputs[step.id]
+        sees_keys = any(edge.is_keyed for edge in inputs)
+        sees_times = any(edge.is_timed for edge in inputs)
         try:
             runnable = step.make(context)
             counters = self.steps[step.id]
-            return Operator(step, runnable, context, counters, sees_keys=sees_keys)
+            return Operator(
+                step, runnable, context, counters, sees_keys=sees_keys, sees_times=sees_times
+            )
         except BaseException as error:
-            raise step_error(step, error, doing="the constructor") from error
+            raise step_error(step, error, doing="making the function") from error
 
     def wire(
         self,
@@ -125,6 +134,7 @@ class Assembly:
         wiring.inlets = Inlets([self._inlet(channel, wiring) for channel in self.spec.inputs])
         wiring.member = self._member()
         wiring.calls = self._async_step(operators[0])
+        wiring.time = TaskTime.of(self.plan, operators, outlets)
         return wiring
 
     def _async_step(self, first: Operator) -> AsyncStep | None:

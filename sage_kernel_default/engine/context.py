@@ -13,9 +13,10 @@ from typing import Any, Protocol
 from sage_kernel_api.context import ServiceClient
 from sage_kernel_api.errors import ContextError, PipelineError
 from sage_kernel_api.logging import Logger
+from sage_kernel_api.runnable import MIN_WATERMARK_US
 from sage_kernel_api.storage import KeyedStateStore, StateManager
 from sage_kernel_api.values import NONE_KEY, ConnectionInfo, PartitionStrategy, Payload
-from sage_kernel_default.engine.segments import Segment
+from sage_kernel_default.engine.segments import Segment, Time
 from sage_kernel_default.engine.tables import TrackedTable
 
 __all__ = ["Exit", "JobTransport", "StepContext", "Surroundings"]
@@ -57,7 +58,12 @@ class Exit(Protocol):
         ...
 
     def send_one(
-        self, data: Payload, key: Payload, target: str | None, strategy: PartitionStrategy
+        self,
+        data: Payload,
+        key: Payload,
+        time_us: Time,
+        target: str | None,
+        strategy: PartitionStrategy,
     ) -> bool:
         """Send one record with another strategy than its edges have."""
         ...
@@ -71,7 +77,14 @@ class StepContext:
     """
 
     def __init__(
-        self, name: str, index: int, parallelism: int, around: Surroundings, *, is_source: bool
+        self,
+        name: str,
+        index: int,
+        parallelism: int,
+        around: Surroundings,
+        *,
+        is_source: bool,
+        now_us: Callable[[], int],
     ) -> None:
         self.name = name
         self.env_name = around.env_name
@@ -81,6 +94,9 @@ class StepContext:
         self.parallel_index = index
         self.parallelism = parallelism
         self.key: Payload = None
+        self.event_time_us: Time = None
+        self.watermark_us: int = MIN_WATERMARK_US
+        self.processing_time_us: Callable[[], int] = now_us
         self.tables: dict[str, MutableMapping[Payload, Payload]] = {}
         self._new_table = TrackedTable if around.is_durable else dict[Payload, Payload]
         self.transport: JobTransport = JobTransport(self)
@@ -114,6 +130,7 @@ class StepContext:
         values, put, put_key = main.values, main.values.append, main.keys.append
         limit = spill_after if spill_after is not None else float("inf")
         is_keyed, spill = main.is_keyed, exit_.spill
+        is_timed, put_time = main.is_timed, main.times.append
 
         def send_data(
             data: Payload, target: str | None = None, partition_key: Payload | None = None
@@ -123,6 +140,8 @@ class StepContext:
             put(data)
             if is_keyed:
                 put_key(self.key)
+            if is_timed:
+                put_time(self.event_time_us)
             if len(values) >= limit:
                 spill()
             return True
@@ -145,6 +164,8 @@ class StepContext:
                 f"Step {self.name!r} gave a partition_key, but its stream has no keys. "
                 "Put a keyby() behind it, or emit from a process step."
             )
+        if segment.is_timed:
+            segment.times.append(self.event_time_us)
         return True
 
     def choose_key(self, partition_key: Payload | None) -> Payload:
@@ -173,6 +194,7 @@ class StepContext:
         for segment, length in zip(self._emitted, mark, strict=True):
             del segment.values[length:]
             del segment.keys[length:]
+            del segment.times[length:]
 
     def resend(
         self, data: Payload, target: str | None, key: Payload | None, strategy: PartitionStrategy
@@ -180,7 +202,7 @@ class StepContext:
         """Send one record with a strategy of its own."""
         if self._segment(target) is None or self._exit is None:
             return False
-        return self._exit.send_one(data, self.choose_key(key), target, strategy)
+        return self._exit.send_one(data, self.choose_key(key), self.event_time_us, target, strategy)
 
     def call_service(
         self, service_name: str, method: str, *args: Payload, **kwargs: Payload

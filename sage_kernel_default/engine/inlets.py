@@ -25,7 +25,7 @@ class TakenRecords(NamedTuple):
     inlet: Inlet
     values: list[Payload]
     keys: list[Payload]
-    times: list[int] | None
+    times: list[int | None] | None
 
 
 class TakenMark(NamedTuple):

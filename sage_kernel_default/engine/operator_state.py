@@ -19,6 +19,7 @@ from sage_kernel_default.checkpoint.tables import pack_table, unpack_tables
 from sage_kernel_default.checkpoint.values import KeyedChanges, StepSnapshot
 from sage_kernel_default.engine.operators import Operator
 from sage_kernel_default.engine.ports import NamedValues
+from sage_kernel_default.engine.segments import Time
 from sage_kernel_default.engine.tables import TrackedTable
 
 __all__ = [
@@ -41,8 +42,9 @@ FINISHED: Final = "__finished__"
 """Entry of a step whose ``finish`` is done: it must not emit its last results again."""
 _RESERVED: Final = frozenset({SAVED, FINISHED, STATE_VERSION})
 
-Pending = tuple[int, Payload, Payload]
-"""A record inside of a step: number of its edge among the step's inputs, the record, its key."""
+Pending = tuple[int, Payload, Payload, Time]
+"""A record inside of a step: number of its edge among the step's inputs, the record, its key and
+event time."""
 
 
 # --- to bytes ---------------------------------------------------------------------------------
@@ -92,19 +94,15 @@ def keyed_changes(operator: Operator, codec: ValueCodec) -> list[KeyedChanges]:
             found += pack_table(
                 codec, name, changes.entries, changes.deleted, is_base=changes.is_base
             )
+            table.settle()
     return found
 
 
 def encode_pending(records: Sequence[Pending], codec: ValueCodec) -> list[bytes]:
-    """Return records that are inside of a step, as three columns; more may be joined to them."""
+    """Return records that are inside of a step, as four columns; more may be joined to them."""
     if not records:
         return []
-    numbers, values, keys = (list(column) for column in zip(*records, strict=True))
-    return [
-        codec.encode_column(numbers),
-        codec.encode_column(values),
-        codec.encode_column(keys),
-    ]
+    return [codec.encode_column(list(column)) for column in zip(*records, strict=True)]
 
 
 def decode_pending(parts: Sequence[bytes], codec: ValueCodec) -> list[Pending]:
@@ -112,8 +110,8 @@ def decode_pending(parts: Sequence[bytes], codec: ValueCodec) -> list[Pending]:
     columns = [codec.decode_column(part) for part in parts]
     return [
         record
-        for place in range(0, len(columns), 3)
-        for record in zip(*columns[place : place + 3], strict=True)
+        for place in range(0, len(columns), 4)
+        for record in zip(*columns[place : place + 4], strict=True)
     ]
 
 

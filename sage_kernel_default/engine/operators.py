@@ -9,6 +9,7 @@ from collections.abc import Callable, MutableMapping
 from typing import Any, Final, TypeAlias, cast
 
 from sage_kernel_api.runnable import (
+    KIND_ASSIGN_TIME,
     KIND_ASYNC_MAP,
     KIND_FILTER,
     KIND_FLATMAP,
@@ -25,13 +26,14 @@ from sage_kernel_api.runnable import (
 )
 from sage_kernel_api.values import Payload
 from sage_kernel_default.engine.context import StepContext
+from sage_kernel_default.engine.segments import Time
 from sage_kernel_default.engine.tally import EdgeCounters, StepCounters
 from sage_kernel_default.plan import Edge, Step
 
 __all__ = ["Attempt", "Operator", "Rescue"]
 
 _FUSIBLE: Final = frozenset(
-    {KIND_MAP, KIND_FILTER, KIND_FLATMAP, KIND_KEY_BY, KIND_REDUCE, KIND_SINK}
+    {KIND_MAP, KIND_FILTER, KIND_FLATMAP, KIND_KEY_BY, KIND_REDUCE, KIND_SINK, KIND_ASSIGN_TIME}
 )
 
 Attempt: TypeAlias = Callable[[Payload, Payload], Any]
@@ -52,9 +54,20 @@ class Operator:
         counters: StepCounters,
         *,
         sees_keys: bool,
+        sees_times: bool,
     ) -> None:
-        """Args: sees_keys: Whether records of some input may carry a key."""
+        """Wrap an unopened instance.
+
+        Args:
+            step: What it is an instance of.
+            runnable: The instance.
+            context: Its surroundings.
+            counters: What it has seen.
+            sees_keys: Whether records of some input may carry a key.
+            sees_times: Whether they may carry an event time.
+        """
         self.sees_keys = sees_keys
+        self.sees_times = sees_times
         self.step = step
         self.runnable = runnable
         self.context = context
@@ -66,6 +79,8 @@ class Operator:
         # Both: only a step that was planned as an asynchronous one begins a task of its own.
         self.is_async = step.kind == KIND_ASYNC_MAP == runnable.kind
         self.edge_numbers: dict[Edge, int] | None = None
+        self.issue_ticket: Callable[[int, Time], int] | None = None
+        """Makes what `process` is told as the input index out of edge number and event time."""
         self.rescue_for: Callable[[Attempt, EdgeCounters], Rescue] | None = None
 
     def input_index(self, edge: Edge) -> int:

@@ -15,6 +15,7 @@ from sage_kernel_api.lifecycle import blame_record
 from sage_kernel_api.values import PartitionStrategy, Payload
 from sage_kernel_default.engine.marks import Mark
 from sage_kernel_default.engine.ports import Channel, Frame
+from sage_kernel_default.engine.segments import Puts, Router, Time
 from sage_kernel_default.engine.tally import EdgeCounters
 from sage_kernel_default.engine.termination import LoopMonitor
 from sage_kernel_default.plan import Edge
@@ -25,7 +26,11 @@ _CACHED_KEYS: Final = 65_536
 
 
 class Outlet:
-    """The sending side of one edge: a buffer in front of one channel per receiver."""
+    """The sending side of one edge: a buffer in front of one channel per receiver.
+
+    Where records have event times, record and time are spread as one pair, and parted again when
+    they are put into a frame: so edges without times pay nothing for those with.
+    """
 
     def __init__(
         self,
@@ -41,9 +46,12 @@ class Outlet:
         self.channels = tuple(channels)
         self.values: list[Payload] = []
         self.keys: list[Payload] = []
+        self.times: list[Time] = []
         self.is_keyed = edge.is_keyed
+        self.is_timed = edge.is_timed
         self._turn = 0
-        self._owners: dict[Payload, int] = {}
+        self.routes: dict[Payload, Puts] = {}
+        self._shares: list[tuple[list[Payload], list[Payload]]] = [([], []) for _ in channels]
         spread: dict[PartitionStrategy, Callable[[list[Payload], list[Payload]], None]] = {
             "forward": self._forward,
             "broadcast": self._broadcast,
@@ -53,6 +61,12 @@ class Outlet:
         }
         self._spread = spread
         self._usual = spread["forward" if len(self.channels) == 1 else edge.strategy]
+
+    @property
+    def router(self) -> Router | None:
+        """Return itself if its loops may sort records by key, in place of `flush`."""
+        by_key = self._usual == self._by_key and self.is_keyed and not self.is_timed
+        return self if by_key and self._loop is None else None
 
     @property
     def is_full(self) -> bool:
@@ -65,20 +79,27 @@ class Outlet:
         A step that emits into its loop while it finishes, after the loop ran dry, finds the
         edge closed: nobody could process these records. They are counted as dropped.
         """
+        self._put_shares()
         if not self.values:
             return
         values, keys = self.values[:], self.keys[:]
         self.values.clear()
         self.keys.clear()
+        if self.is_timed:
+            values = list(zip(values, self.times, strict=True))
+            self.times.clear()
         if self._loop is not None and self._loop.is_dry:
             self._ledger.refused += len(values)
         else:
             self._usual(values, keys)
 
-    def send_one(self, value: Payload, key: Payload, strategy: PartitionStrategy) -> None:
+    def send_one(
+        self, value: Payload, key: Payload, time_us: Time, strategy: PartitionStrategy
+    ) -> None:
         """Send one record, after all before it, with a strategy of its own."""
         self.flush()
-        self._spread[strategy]([value], [key] if self.is_keyed else [])
+        record = (value, time_us) if self.is_timed else value
+        self._spread[strategy]([record], [key] if self.is_keyed else [])
 
     def put_mark(self, mark: Mark) -> None:
         """Send a mark to every receiver, behind all records so far."""
@@ -93,61 +114,71 @@ class Outlet:
             channel.end()
 
     def _forward(self, values: list[Payload], keys: list[Payload]) -> None:
-        self.channels[0].put(Frame(values, keys if self.is_keyed else None))
+        self.channels[0].put(self._frame(values, keys))
 
     def _broadcast(self, values: list[Payload], keys: list[Payload]) -> None:
-        frame = Frame(values, keys if self.is_keyed else None)
+        frame = self._frame(values, keys)
         for channel in self.channels:
             # Each reader gets its own list: a cancelled one empties it.
-            channel.put(Frame(frame.values[:], frame.keys))
+            channel.put(Frame(frame.values[:], frame.keys, frame.times))
 
     def _round_robin(self, values: list[Payload], keys: list[Payload]) -> None:
         width, turn = len(self.channels), self._turn
         for target, channel in enumerate(self.channels):
             share = values[(target - turn) % width :: width]
             if share:
-                share_keys = keys[(target - turn) % width :: width] if self.is_keyed else None
-                channel.put(Frame(share, share_keys))
+                share_keys = keys[(target - turn) % width :: width] if self.is_keyed else []
+                channel.put(self._frame(share, share_keys))
         self._turn = (turn + len(values)) % width
 
     def _by_choice(self, values: list[Payload], keys: list[Payload]) -> None:
         partitioner = self.edge.partitioner
-        width = len(self.channels)
-        shares: list[tuple[list[Payload], list[Payload]]] = [([], []) for _ in self.channels]
+        width, is_timed = len(self.channels), self.is_timed
         for value, key in zip(values, keys or repeat(None), strict=False):
+            record = value[0] if is_timed else value
             try:
-                share = shares[choose_receiver(partitioner, value, width)]
+                share = self._shares[choose_receiver(partitioner, record, width)]
             except Exception as error:
-                blame_record(error, value)
+                blame_record(error, record)
                 raise
             share[0].append(value)
             share[1].append(key)
-        self._put_shares(shares)
+        self._put_shares()
 
     def _by_key(self, values: list[Payload], keys: list[Payload]) -> None:
-        shares: list[tuple[list[Payload], list[Payload]]] = [([], []) for _ in self.channels]
-        owners = self._owners
+        routes = self.routes
         for value, key in zip(values, keys or repeat(None), strict=False):
             try:
-                share = shares[owners[key]]
+                put, put_key = routes[key]
             except (KeyError, TypeError):  # not seen yet, or not hashable and refused below
-                share = shares[self._owner_of(key, value)]
-            share[0].append(value)
-            share[1].append(key)
-        self._put_shares(shares)
+                put, put_key = self.find(key, value)
+            put(value)
+            put_key(key)
+        self._put_shares()
 
-    def _put_shares(self, shares: list[tuple[list[Payload], list[Payload]]]) -> None:
-        for channel, (share_values, share_keys) in zip(self.channels, shares, strict=True):
-            if share_values:
-                channel.put(Frame(share_values, share_keys if self.is_keyed else None))
+    def _put_shares(self) -> None:
+        for channel, (values, keys) in zip(self.channels, self._shares, strict=True):
+            if values:
+                # Copied, not exchanged: routes hold the append methods of these lists.
+                channel.put(self._frame(values[:], keys[:]))
+                values.clear()
+                keys.clear()
 
-    def _owner_of(self, key: Payload, value: Payload) -> int:
+    def _frame(self, values: list[Payload], keys: list[Payload]) -> Frame:
+        times = None
+        if self.is_timed:
+            values, times = (list(column) for column in zip(*values, strict=True))
+        return Frame(values, keys if self.is_keyed else None, times)
+
+    def find(self, key: Payload, value: Payload) -> Puts:
+        """Return where records of that key go; see `Router`."""
         try:
             owner = owner_of(key_group(key), len(self.channels))
         except KeyEncodingError as error:
-            blame_record(error, value)
+            blame_record(error, value[0] if self.is_timed else value)
             raise
-        if len(self._owners) >= _CACHED_KEYS:
-            self._owners.clear()
-        self._owners[key] = owner
-        return owner
+        if len(self.routes) >= _CACHED_KEYS:
+            self.routes.clear()
+        values, keys = self._shares[owner]
+        self.routes[key] = puts = (values.append, keys.append)
+        return puts

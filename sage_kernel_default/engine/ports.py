@@ -43,7 +43,7 @@ class Frame(NamedTuple):
 
     values: list[Payload]
     keys: list[Payload] | None
-    times: list[int] | None = None
+    times: list[int | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +80,10 @@ class Clock(Protocol):
     @abstractmethod
     def now_s(self) -> float:
         """Return seconds; never goes backwards."""
+
+    @abstractmethod
+    def wall_us(self) -> int:
+        """Return microseconds since 1970; may jump, as clocks on walls do."""
 
 
 class Patience(Bell, Protocol):

@@ -5,13 +5,17 @@ Layer: engine.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol, TypeAlias, cast
 
 from sage_kernel_api.values import Payload
 from sage_kernel_default.plan import Edge
 
-__all__ = ["Buffer", "LoopFunction", "Records", "Segment", "clearable"]
+__all__ = ["Buffer", "LoopFunction", "Puts", "Records", "Router", "Segment", "Time", "clearable"]
+
+Time: TypeAlias = int | None
+"""An event time in microseconds; None for a record that has none."""
 
 
 class Records(Protocol):
@@ -25,7 +29,7 @@ class Records(Protocol):
         """Let go of all records."""
 
 
-LoopFunction: TypeAlias = Callable[[Records, list[Payload]], None]
+LoopFunction: TypeAlias = Callable[[Records, list[Payload], list[Time]], None]
 
 
 def clearable(records: Sequence[Payload]) -> Records:
@@ -33,12 +37,38 @@ def clearable(records: Sequence[Payload]) -> Records:
     return cast("Records", records) if hasattr(records, "clear") else list(records)
 
 
+Puts: TypeAlias = tuple[Callable[[Payload], None], Callable[[Payload], None]]
+"""What takes a record, and what takes its key."""
+
+
+class Router(Protocol):
+    """The receivers of the records of an edge that is spread by key."""
+
+    routes: dict[Payload, Puts]
+    """Of the keys that were seen lately."""
+
+    @abstractmethod
+    def find(self, key: Payload, value: Payload) -> Puts:
+        """Return where to put a record whose key is not in `routes`, and remember it.
+
+        Raises:
+            KeyEncodingError: The key of the record *value* has no stable encoding.
+        """
+
+
 class Buffer(Protocol):
     """Where a compiled loop puts records that leave it; the lists stay the same objects."""
 
     values: list[Payload]
     keys: list[Payload]
+    times: list[Time]
     is_keyed: bool
+    is_timed: bool
+
+    @property
+    @abstractmethod
+    def router(self) -> Router | None:
+        """Return what spares the two lists: records are then put where their key belongs."""
 
 
 class Segment:
@@ -63,9 +93,11 @@ class Segment:
         "is_input",
         "is_keyed",
         "is_running",
+        "is_timed",
         "keys",
         "order",
         "tally",
+        "times",
         "values",
     )
 
@@ -77,33 +109,47 @@ class Segment:
         *,
         is_input: bool,
         is_keyed: bool,
+        is_timed: bool,
     ) -> None:
         self.edges = edges
         self.order = order
         self.is_input = is_input
         self.is_keyed = is_keyed
+        self.is_timed = is_timed
         self.values: list[Payload] = []
         self.keys: list[Payload] = []
+        self.times: list[Time] = []
         self.tally: list[int] = []
         self.current: Records = []
         self.is_running = False
         self._compile = compile_loop
         self._function: LoopFunction | None = None
 
+    @property
+    def router(self) -> None:
+        """None: a loop in the same task takes all keys."""
+
     def run_buffer(self) -> None:
         """Run the loop over what was collected; further records may be collected meanwhile."""
         # Copied, not exchanged: running loops hold the append methods of these lists.
-        values, keys = self.values[:], self.keys[:]
+        values, keys, times = self.values[:], self.keys[:], self.times[:]
         self.values.clear()
         self.keys.clear()
-        self.run(values, keys)
+        self.times.clear()
+        self.run(values, keys, times)
 
-    def run(self, values: Records, keys: list[Payload]) -> None:
-        """Run the loop over *values*, which nobody else will change."""
+    def run(self, values: Records, keys: list[Payload], times: list[Time]) -> None:
+        """Run the loop over *values*, which nobody else will change.
+
+        Args:
+            values: The records.
+            keys: Their keys; empty if the segment is not keyed.
+            times: Their event times; empty if the segment is not timed.
+        """
         function = self._function
         if function is None:
             function = self._function = self._compile(self)
         self.current = values
         self.is_running = True
-        function(values, keys)
+        function(values, keys, times)
         self.is_running = False

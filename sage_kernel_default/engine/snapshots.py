@@ -30,6 +30,7 @@ from sage_kernel_default.engine.operator_state import (
 )
 from sage_kernel_default.engine.operators import Operator
 from sage_kernel_default.engine.ports import SnapshotDesk
+from sage_kernel_default.engine.segments import Time
 from sage_kernel_default.engine.wiring import Wiring
 
 __all__ = ["Beginning", "TaskSnapshots"]
@@ -98,7 +99,7 @@ class TaskSnapshots:
         self._open_epoch = 0
         self._open_snapshots: list[StepSnapshot] = []
         self._logged: list[bytes] = []
-        self._replay: deque[tuple[Inlet, Payload, Payload]] = deque()
+        self._replay: deque[tuple[Inlet, Payload, Payload, Time]] = deque()
         self.is_final = False
 
     # --- restore --------------------------------------------------------------------------
@@ -153,28 +154,30 @@ class TaskSnapshots:
     ) -> None:
         edges = wiring.input_edges(operator.step.id)
         by_edge = {inlet.segment.edges[0]: inlet for inlet in reversed(self._inlets)}
-        for number, value, key in restored_pending(saved, self._desk.codec, self._index, operator):
+        for number, *record in restored_pending(saved, self._desk.codec, self._index, operator):
             # An edge that is gone by now: its records belong to the step all the same.
             edge = edges[number] if number < len(edges) else edges[0]
-            self._replay.append((by_edge[edge], value, key))
+            self._replay.append((by_edge[edge], *record))
 
     @property
     def has_replay(self) -> bool:
         """True while records of the restored snapshot wait to enter their step again."""
         return bool(self._replay)
 
-    def next_replay(self, limit: int) -> tuple[Inlet, list[Payload], list[Payload]]:
+    def next_replay(self, limit: int) -> tuple[Inlet, list[Payload], list[Payload], list[Time]]:
         """Return at most *limit* of them, for one input; count them as produced again."""
         inlet = self._replay[0][0]
         values: list[Payload] = []
         keys: list[Payload] = []
+        times: list[Time] = []
         while self._replay and self._replay[0][0] is inlet and len(values) < limit:
-            _, value, key = self._replay.popleft()
+            _, value, key, time_us = self._replay.popleft()
             values.append(value)
             keys.append(key)
+            times.append(time_us)
         assert self._wiring is not None
         self._wiring.ledger(inlet.segment.edges[0]).by_hand += len(values)
-        return inlet, values, keys
+        return inlet, values, keys, times
 
     # --- between frames -----------------------------------------------------------------------
 
@@ -199,13 +202,20 @@ class TaskSnapshots:
         self.look_for_ends()
         self._act(self._alignment.barrier(self._inlets.index(inlet), epoch))
 
-    def log(self, inlet: Inlet, values: Sequence[Payload], keys: Sequence[Payload]) -> None:
+    def log(
+        self,
+        inlet: Inlet,
+        values: Sequence[Payload],
+        keys: Sequence[Payload],
+        times: Sequence[Time] | None,
+    ) -> None:
         """Note records that come out of a loop while its barrier is under way."""
         if self._alignment.is_complete or self._inlets.index(inlet) not in self._alignment.logging:
             return
         number = self._edge_number(inlet)
         records = [
-            (number, value, keys[place] if keys else None) for place, value in enumerate(values)
+            (number, value, keys[place] if keys else None, times[place] if times else None)
+            for place, value in enumerate(values)
         ]
         # At once: the step may change the records while it works on them.
         self._logged.extend(encode_pending(records, self._desk.codec))
@@ -273,7 +283,7 @@ class TaskSnapshots:
         if (calls := self._wiring.calls) is not None:
             pending.extend(calls.pending())
         # Restored, and not yet entered again.
-        pending.extend((self._edge_number(inlet), value, key) for inlet, value, key in self._replay)
+        pending.extend((self._edge_number(inlet), *record) for inlet, *record in self._replay)
         return pending
 
     def _pre_commit(self, step_id: str, epoch: int) -> bytes | None:

@@ -6,7 +6,7 @@ Layer: engine. Knows no thread: a lane calls `step` again and again, and sleeps 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, cast
 
 from sage_kernel_api.errors import ChannelClosedError, StepError
@@ -18,7 +18,7 @@ from sage_kernel_default.engine.failures import step_error
 from sage_kernel_default.engine.inlets import Inlet, TakenRecords
 from sage_kernel_default.engine.marks import Mark, Watermark
 from sage_kernel_default.engine.operators import Operator
-from sage_kernel_default.engine.pacing import Pace
+from sage_kernel_default.engine.pacing import Pacer
 from sage_kernel_default.engine.ports import (
     DONE,
     PROGRESSED,
@@ -28,8 +28,9 @@ from sage_kernel_default.engine.ports import (
     SnapshotDesk,
     Supervisor,
 )
-from sage_kernel_default.engine.segments import clearable
+from sage_kernel_default.engine.segments import Time, clearable
 from sage_kernel_default.engine.snapshots import Beginning, TaskSnapshots
+from sage_kernel_default.engine.task_time import TaskTime
 from sage_kernel_default.engine.wiring import Wiring
 
 __all__ = ["Task", "TaskTimes"]
@@ -61,6 +62,8 @@ class Task:
         state: For status.
         working_on: Id of the step whose life-cycle method or poll runs; for messages about
             tasks that do not come back.
+        has_open_calls: When it last began to wait, asynchronous calls were under way.
+        waits_for_commit: It last began to wait for the commit of the last checkpoint.
     """
 
     def __init__(
@@ -69,10 +72,9 @@ class Task:
         supervisor: Supervisor,
         clock: Clock,
         patience: Patience,
-        frame_size: int,
-        flush_s: float,
+        pace: Pacer,
     ) -> None:
-        """Args: flush_s: How long a frame should take, and so a result be held back."""
+        """Args: pace: How many records are taken at once, and so how long results are held."""
         self.assembly = assembly
         self.state: Literal["created", "running", "done", "failed"] = "created"
         self.times = TaskTimes()
@@ -80,14 +82,18 @@ class Task:
         self._supervisor = supervisor
         self._clock = clock
         self._patience = patience
-        self._pace = Pace(frame_size, flush_s)
+        self._pace = pace
         self._opened: list[Operator] = []
         self._wiring: Wiring | None = None
         self._has_source_ended = False
         self._left_s: float | None = None
+        self._worked_until = 0.0
         self._last_wait = ""
-        self._spill_after = frame_size * 4
+        self._spill_after = pace.most * 4
         self._broken: BaseException | None = None
+        self._waited_s = 0.0
+        self.has_open_calls = False
+        self.waits_for_commit = False
         self.snapshots: TaskSnapshots | None = None
 
     def attach(self, desk: SnapshotDesk, beginning: Beginning) -> None:
@@ -107,9 +113,22 @@ class Task:
             self._fail(error)
             outcome = self._end()
         self._left_s = self._clock.now_s()
-        self.times.busy_s += self._left_s - begun
-        self._last_wait = outcome.waiting_on
+        self.times.busy_s += self._left_s - begun - self._waited_s
+        self._waited_s = 0.0
+        self._note_wait(outcome.waiting_on)
         return outcome
+
+    @property
+    def waiting_on(self) -> str:
+        """Return what it waits for, in words, if it waits."""
+        return self._last_wait
+
+    def _note_wait(self, waiting_on: str) -> None:
+        self._last_wait = waiting_on
+        if waiting_on and (wiring := self._wiring) is not None and wiring.calls is not None:
+            self.has_open_calls = wiring.calls.is_working
+        # The last checkpoint is stored by somebody outside of the tasks, who then rings.
+        self.waits_for_commit = waiting_on == _COMMIT.waiting_on
 
     def interrupt(self) -> None:
         """End the running loops after the record at hand. From any thread, when stopping."""
@@ -134,7 +153,20 @@ class Task:
             return PROGRESSED
         if any(outlet.is_full for outlet in self._wiring.outlets):
             return _ROOM
-        return self._work(self._wiring)
+        if (time := self._wiring.time) is None:
+            return self._work(self._wiring)
+        time.fire(self._clock.wall_us(), self._settle_now)
+        outcome = self._work(self._wiring)
+        return self._until_due(time, outcome) if outcome.kind == "idle" else outcome
+
+    def _until_due(self, time: TaskTime, outcome: Outcome) -> Outcome:
+        """Let an idle task be called again when its next timer is due, or others wait in vain."""
+        now_s = self._clock.now_s()
+        time.move(self._settle_now, now_s)
+        waits_s = [*time.waits_s(now_s, self._clock.wall_us())]
+        if outcome.wait_s is not None:
+            waits_s.append(outcome.wait_s)
+        return replace(outcome, wait_s=min(waits_s, default=None))
 
     def _account_for_waiting(self, now_s: float) -> None:
         if self._left_s is None or not self._last_wait:
@@ -154,7 +186,7 @@ class Task:
 
     def _open(self) -> None:
         self.state = "running"
-        operators = self.assembly.make_operators(self._begin)
+        operators = self.assembly.make_operators(self._begin, self._clock.wall_us)
         snapshots = self.snapshots
         if snapshots is not None:
             snapshots.restore(operators)
@@ -198,11 +230,11 @@ class Task:
         if taken is not None:
             if not isinstance(taken, TakenRecords):
                 return self._take_mark(wiring, *taken)
-            inlet, values, keys, _ = taken
+            inlet, values, keys, times = taken
             count = len(values)
             if snapshots is not None and inlet.goes_first:
-                snapshots.log(inlet, values, keys)
-            self._run(wiring, inlet, values, keys)
+                snapshots.log(inlet, values, keys, times)
+            self._run(wiring, inlet, values, keys, times)
             inlet.channel.consume(count)
             return PROGRESSED
         if wiring.is_source and not self._has_source_ended:
@@ -210,36 +242,59 @@ class Task:
         return self._without_input(wiring)
 
     def _run(
-        self, wiring: Wiring, inlet: Inlet, values: list[Payload], keys: list[Payload]
+        self,
+        wiring: Wiring,
+        inlet: Inlet,
+        values: list[Payload],
+        keys: list[Payload],
+        times: list[Time] | None = None,
     ) -> Outcome:
         begun, count = self._clock.now_s(), len(values)
-        inlet.segment.run(values, keys)
+        inlet.segment.run(values, keys, times or [])
         self._settle(wiring)
-        self._pace.took(self._clock.now_s() - begun, count)
+        self._move_time(wiring)
+        self._pace.took(self._worked_until - begun, count)
         return PROGRESSED
 
     def _take_mark(self, wiring: Wiring, inlet: Inlet, mark: Mark) -> Outcome:
         if isinstance(mark, Watermark):
-            self._pass_on(wiring, wiring.inlets.watermark(inlet, mark))
+            self._take_time(wiring, wiring.inlets.watermark(inlet, mark))
         elif self.snapshots is not None:
             self.snapshots.barrier(inlet, mark.epoch)
         return PROGRESSED
 
-    def _pass_on(self, wiring: Wiring, mark: Mark | None) -> None:
-        if mark is not None:
-            for outlet in wiring.outlets:
-                outlet.put_mark(mark)
+    def _take_time(self, wiring: Wiring, mark: Watermark | None) -> None:
+        if mark is None or wiring.time is None:
+            return
+        if wiring.calls is not None:
+            # Time must not overtake the records that are inside of the step.
+            wiring.calls.hold(mark)
+            self._release_time(wiring, wiring.calls)
+        else:
+            wiring.time.take(mark)
+        self._move_time(wiring)
+
+    def _release_time(self, wiring: Wiring, calls: AsyncStep) -> None:
+        for mark in calls.released():
+            if wiring.time is not None:
+                wiring.time.take(mark)
+
+    def _move_time(self, wiring: Wiring) -> None:
+        if wiring.time is not None:
+            wiring.time.move(self._settle_now, self._clock.now_s())
 
     def _hand_on(self, wiring: Wiring, calls: AsyncStep, ended: Sequence[AsyncOutcome]) -> Outcome:
         failure = calls.hand_on(ended)
         self._settle(wiring)
         if failure is not None:
             raise failure
+        self._release_time(wiring, calls)
+        self._move_time(wiring)
         return PROGRESSED
 
     def _without_input(self, wiring: Wiring) -> Outcome:
         for watermark in wiring.inlets.watermarks_of_ended():
-            self._pass_on(wiring, watermark)
+            self._take_time(wiring, watermark)
         if self.snapshots is not None:
             self.snapshots.look_for_ends()
         if wiring.calls is not None and wiring.calls.is_working:
@@ -263,11 +318,18 @@ class Task:
             records = clearable(poll.records)
         except BaseException as error:
             raise step_error(source.step, error, doing="poll") from error
-        source.counters.polled += len(records)
+        polled, count = self._clock.now_s(), len(records)
+        source.counters.polled += count
         if records and segment is not None:
-            segment.run(records, [])
+            segment.run(records, [], [])
         self._settle(wiring)
-        self._pace.took(self._clock.now_s() - begun, len(records))
+        self._move_time(wiring)
+        self._pace.took(
+            self._worked_until - begun,
+            count,
+            waited_s=polled - begun,
+            sent_s=self._clock.now_s() - self._worked_until,
+        )
         self._has_source_ended = poll.status == "ended"
         if poll.status == "idle":
             return Outcome("idle", _INPUT.waiting_on, max(poll.wait_s, 0.0))
@@ -281,6 +343,8 @@ class Task:
             if snapshots is not None and snapshots.has_finished(operator):
                 continue
             self._begin(operator.step.id)
+            if wiring.time is not None:
+                wiring.time.end(operator, self._settle_now)
             try:
                 operator.runnable.finish()
             except BaseException as error:
@@ -330,9 +394,18 @@ class Task:
             raise
         while any(outlet.is_full for outlet in wiring.outlets):
             self._refuse_if_stopping()
-            if not self._patience.wait(None):
+            if not self._wait_for_room():
                 return
         self._refuse_if_stopping()
+
+    def _wait_for_room(self) -> bool:
+        self._note_wait(_ROOM.waiting_on)
+        begun = self._clock.now_s()
+        could_wait = self._patience.wait(None)
+        waited_s = self._clock.now_s() - begun
+        self._waited_s += waited_s
+        self.times.blocked_s += waited_s
+        return could_wait
 
     def pause(self, seconds: float) -> None:
         """Let *seconds* pass, unless the job ends before."""
@@ -347,6 +420,10 @@ class Task:
         if self._supervisor.is_stopping:
             raise ChannelClosedError("The job is ending; the record was not sent.")
 
+    def _settle_now(self) -> None:
+        if self._wiring is not None:
+            self._settle(self._wiring)
+
     def _settle(self, wiring: Wiring) -> None:
         """End a frame: nothing of it stays in the task, and no failure of it is forgotten."""
         if self._broken is not None:
@@ -355,6 +432,8 @@ class Task:
 
     def _move_on(self, wiring: Wiring) -> None:
         wiring.run_segments()
+        # What sending costs is no reason for smaller frames: most of it is paid per frame.
+        self._worked_until = self._clock.now_s()
         for outlet in wiring.outlets:
             try:
                 outlet.flush()

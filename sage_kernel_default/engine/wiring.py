@@ -19,9 +19,10 @@ from sage_kernel_default.engine.failures import position_in, step_error
 from sage_kernel_default.engine.inlets import Inlets, LoopMember
 from sage_kernel_default.engine.operators import Operator
 from sage_kernel_default.engine.outlets import Outlet
-from sage_kernel_default.engine.segments import Buffer, LoopFunction, Records, Segment
+from sage_kernel_default.engine.segments import Buffer, LoopFunction, Records, Segment, Time
 from sage_kernel_default.engine.source_code import load_function
 from sage_kernel_default.engine.tally import EdgeCounters
+from sage_kernel_default.engine.task_time import TaskTime
 from sage_kernel_default.plan import Edge, LogicalPlan
 
 __all__ = ["Wiring"]
@@ -52,6 +53,7 @@ class Wiring:
         self.inlets = Inlets([])
         self.member: LoopMember | None = None
         self.calls: AsyncStep | None = None
+        self.time: TaskTime | None = None
         self.is_source = self.operators[0].step.is_source
         self._plan = plan
         self._ledgers = ledgers
@@ -80,7 +82,7 @@ class Wiring:
         if edge not in self._entries:
             order = (self._position[edge.downstream], 0)
             self._entries[edge] = self._segment(
-                [edge], order, is_input=True, is_keyed=edge.is_keyed
+                [edge], order, is_input=True, is_keyed=edge.is_keyed, is_timed=edge.is_timed
             )
         return self._entries[edge]
 
@@ -95,6 +97,7 @@ class Wiring:
                 (self._position[step_id], 1),
                 is_input=False,
                 is_keyed=any(edge.is_keyed for edge in edges),
+                is_timed=any(edge.is_timed for edge in edges),
             )
         return self._exits[step_id, target]
 
@@ -125,15 +128,23 @@ class Wiring:
         if segments is not self.segments:  # an output was used for the first time
             self.run_segments()
 
-    def send_by_hand(self, edge: Edge, data: Payload, key: Payload) -> None:
+    def send_by_hand(self, edge: Edge, data: Payload, key: Payload, time_us: Time) -> None:
         """Pass one record over an edge inside of the task, apart from the compiled loop."""
         self._ledgers[edge].by_hand += 1
-        self.entry(edge).run([data], [key])
+        self.entry(edge).run([data], [key], [time_us])
 
     def _segment(
-        self, edges: list[Edge], order: tuple[int, int], *, is_input: bool, is_keyed: bool
+        self,
+        edges: list[Edge],
+        order: tuple[int, int],
+        *,
+        is_input: bool,
+        is_keyed: bool,
+        is_timed: bool,
     ) -> Segment:
-        segment = Segment(edges, order, self._compile, is_input=is_input, is_keyed=is_keyed)
+        segment = Segment(
+            edges, order, self._compile, is_input=is_input, is_keyed=is_keyed, is_timed=is_timed
+        )
         # A new list: the old one may be under way in `run_segments` further up the stack.
         self.segments = self.segments[:]
         insort(self.segments, segment, key=_order_of)
@@ -180,9 +191,9 @@ def _explained(function: LoopFunction, source: LoopSource) -> LoopFunction:
     """Turn what a loop raises into an error that names step and record."""
     code = function.__code__
 
-    def run(values: Records, keys: list[Payload]) -> None:
+    def run(values: Records, keys: list[Payload], times: list[Time]) -> None:
         try:
-            function(values, keys)
+            function(values, keys, times)
         except BaseException as error:
             found = position_in(error, code)
             # A failure of a loop further downstream, or of ours, is explained already.
@@ -212,7 +223,12 @@ class StepExit:
         return self._wiring.exit(self._step.id, target)
 
     def send_one(
-        self, data: Payload, key: Payload, target: str | None, strategy: PartitionStrategy
+        self,
+        data: Payload,
+        key: Payload,
+        time_us: Time,
+        target: str | None,
+        strategy: PartitionStrategy,
     ) -> bool:
         """Send one record with another strategy than its edges have."""
         segment = self.segment(target)
@@ -221,9 +237,9 @@ class StepExit:
         self._wiring.run_segments()  # what was sent before goes before
         for edge in segment.edges:
             if (outlet := self._wiring.outlet(edge)) is not None:
-                outlet.send_one(data, key, strategy)
+                outlet.send_one(data, key, time_us, strategy)
             elif self._step.parallelism == 1 or strategy == "forward":
-                self._wiring.send_by_hand(edge, data, key)
+                self._wiring.send_by_hand(edge, data, key, time_us)
             else:
                 raise PipelineError(
                     f"Step {self._step.id!r} cannot send by {strategy!r} over the forward edge to "

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from sage_kernel_api.context import RunnableFactory
 from sage_kernel_api.lifecycle import OnError, PipelineConfig, Placement, TransformationConfig
 from sage_kernel_api.runnable import (
+    KIND_ASSIGN_TIME,
     KIND_ASYNC_MAP,
     KIND_FILTER,
     KIND_FLATMAP,
@@ -26,8 +27,17 @@ from sage_kernel_api.values import Partitioner, PartitionStrategy
 __all__ = ["Edge", "ErrorPolicy", "LogicalPlan", "Step"]
 
 _KEEPS_KEY = frozenset(
-    {KIND_MAP, KIND_FILTER, KIND_FLATMAP, KIND_REDUCE, KIND_SINK, KIND_ASYNC_MAP}
+    {
+        KIND_MAP,
+        KIND_FILTER,
+        KIND_FLATMAP,
+        KIND_REDUCE,
+        KIND_SINK,
+        KIND_ASYNC_MAP,
+        KIND_ASSIGN_TIME,
+    }
 )
+_READS_NO_TIME = _KEEPS_KEY | {KIND_KEY_BY, KIND_SOURCE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +100,8 @@ class Edge:
     is_feedback: bool
     is_keyed: bool
     """Whether its records may carry a key, and so need a key column."""
+    is_timed: bool = False
+    """Whether they may have an event time that a step behind it may read."""
     partitioner: Partitioner | None = None
 
     def __str__(self) -> str:
@@ -99,7 +111,11 @@ class Edge:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LogicalPlan:
-    """All steps of a job, every upstream before its downstreams (but for feedback edges)."""
+    """All steps of a job, every upstream before its downstreams (but for feedback edges).
+
+    Attributes:
+        timed: Steps behind which there may be event time, and so watermarks.
+    """
 
     name: str
     config: Mapping[str, Any]
@@ -107,6 +123,7 @@ class LogicalPlan:
     edges: tuple[Edge, ...]
     inputs: dict[str, list[Edge]]
     outputs: dict[str, list[Edge]]
+    timed: frozenset[str] = frozenset()
 
     @classmethod
     def from_config(cls, config: PipelineConfig, *, spread: bool = False) -> LogicalPlan:
@@ -118,6 +135,8 @@ class LogicalPlan:
         """
         described = {step["id"]: step for step in _in_order(config["transformations"])}
         keyed = _steps_that_emit_keys(list(described.values()))
+        timed = _steps_that_emit_times(list(described.values()))
+        readers = _steps_that_want_times(list(described.values())) if timed else set()
         edges = tuple(
             Edge(
                 upstream=edge["upstream"],
@@ -127,6 +146,7 @@ class LogicalPlan:
                 output=edge.get("output"),
                 is_feedback=edge.get("is_feedback", False),
                 is_keyed=edge["upstream"] in keyed,
+                is_timed=edge["upstream"] in timed and step_id in readers,
                 partitioner=edge.get("partitioner"),
             )
             for step_id, step in described.items()
@@ -138,18 +158,18 @@ class LogicalPlan:
             inputs[edge.downstream].append(edge)
             outputs[edge.upstream].append(edge)
         steps = {step_id: _step(step, spread=spread) for step_id, step in described.items()}
-        return cls(config["name"], config["config"], steps, edges, inputs, outputs)
+        return cls(config["name"], config["config"], steps, edges, inputs, outputs, timed)
 
 
 def _step(step: TransformationConfig, *, spread: bool) -> Step:
-    function = ".".join(filter(None, (step["function_module"], step["function_class"])))
+    name = step["function_class"]
     return Step(
         id=step["id"],
         kind=step["kind"],
         parallelism=step["parallelism"],
         make=step["operator"],
         policy=ErrorPolicy.of(step),
-        function=function,
+        function=f"{step['function_module']}.{name}" if name else "",
         placement=step.get("placement") or _usual_placement(step, spread=spread),
         uid=step.get("uid"),
     )
@@ -200,3 +220,37 @@ def _steps_that_emit_keys(steps: list[TransformationConfig]) -> set[str]:
                 keyed.add(step["id"])
                 changed = True
     return keyed
+
+
+def _steps_that_emit_times(steps: list[TransformationConfig]) -> frozenset[str]:
+    """Find the steps whose records may have an event time: after one is assigned, until the end."""
+    timed: set[str] = set()
+    changed = True
+    while changed:  # more than once only because of feedback edges
+        changed = False
+        for step in steps:
+            gives = step["kind"] == KIND_ASSIGN_TIME
+            if step["id"] not in timed and (
+                gives or any(edge["upstream"] in timed for edge in step["inputs"])
+            ):
+                timed.add(step["id"])
+                changed = True
+    return frozenset(timed)
+
+
+def _steps_that_want_times(steps: list[TransformationConfig]) -> set[str]:
+    """Find the steps that read event times, or hand them on to one that does.
+
+    Only to them a column of times is carried. A step that is run through ``process`` may read.
+    """
+    by_id = {step["id"]: step for step in steps}
+    wanting = {step["id"] for step in steps if step["kind"] not in _READS_NO_TIME}
+    waiting = list(wanting)
+    while waiting:
+        for edge in by_id[waiting.pop()]["inputs"]:
+            upstream = edge["upstream"]
+            # A step that assigns times anew does not look at the old ones.
+            if upstream not in wanting and by_id[upstream]["kind"] != KIND_ASSIGN_TIME:
+                wanting.add(upstream)
+                waiting.append(upstream)
+    return wanting

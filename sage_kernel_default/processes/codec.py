@@ -82,7 +82,7 @@ def encode(value: Payload) -> Encoded:
 
 
 def encode_frame(
-    values: list[Payload], keys: list[Payload] | None, times: list[int] | None = None
+    values: list[Payload], keys: list[Payload] | None, times: list[int | None] | None = None
 ) -> Encoded:
     """Turn a frame into bytes; `decode` gives the three columns back.
 

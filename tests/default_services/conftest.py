@@ -25,6 +25,9 @@ class ManualClock(Clock):
     def now_s(self) -> float:
         return self.time_s
 
+    def wall_us(self) -> int:
+        return round(self.time_s * 1_000_000)
+
 
 class Job:
     """One call, from both sides of it."""

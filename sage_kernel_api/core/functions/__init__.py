@@ -10,6 +10,11 @@ from sage_kernel_api.core.functions.batch_functions import (
     RangeBatchIteratorFunction,
     SimpleBatchIteratorFunction,
 )
+from sage_kernel_api.core.functions.block_source import BlockSourceFunction
+from sage_kernel_api.core.functions.broadcast_function import (
+    BroadcastProcessFunction,
+    BroadcastState,
+)
 from sage_kernel_api.core.functions.collector import Collector
 from sage_kernel_api.core.functions.element_functions import (
     FieldKeyByFunction,
@@ -50,14 +55,19 @@ from sage_kernel_api.core.functions.process_function import (
 from sage_kernel_api.core.functions.service_calls import ServiceCaller, ServiceHandle
 from sage_kernel_api.core.functions.source_functions import BatchFunction, SourceFunction
 from sage_kernel_api.core.functions.transactional_sink import TransactionalSinkFunction
+from sage_kernel_api.core.functions.window_functions import AggregateFunction, WindowFunction
 
 __all__ = [
+    "AggregateFunction",
     "AsyncMapFunction",
     "BaseCoMapFunction",
     "BaseFunction",
     "BaseJoinFunction",
     "BaseService",
     "BatchFunction",
+    "BlockSourceFunction",
+    "BroadcastProcessFunction",
+    "BroadcastState",
     "CoMap2",
     "CoMap3",
     "CoMap4",
@@ -91,6 +101,7 @@ __all__ = [
     "TerminalSink",
     "TransactionalSinkFunction",
     "ValueState",
+    "WindowFunction",
     "declared_states",
     "detect_lambda_type",
     "wrap_lambda",

@@ -1,4 +1,4 @@
-"""The most general function: any number of records out, to the main and to side outputs.
+"""The most general function: any number of records out, to any output, also when time has come.
 
 Layer: core.
 """
@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import ClassVar, Generic, TypeVar
 
 from sage_kernel_api.context import ExecutionContext
+from sage_kernel_api.core.event_time import Timer, TimerService
 from sage_kernel_api.core.functions.base_function import BaseFunction
+from sage_kernel_api.errors import ContextError
 from sage_kernel_api.values import NONE_KEY, Payload
 
 __all__ = ["OutputTag", "ProcessFunction", "ProcessOutput"]
@@ -70,11 +72,47 @@ class ProcessFunction(BaseFunction, ABC, Generic[I_contra, O]):
         ...             out.collect(int(value))
         ...         else:
         ...             out.output(LATE, value)
+
+    On a keyed stream it may have timers: what ``self.timers`` registers calls `on_timer`.
+
+    Example:
+        >>> class Silence(ProcessFunction[str, str]):
+        ...     def process(self, value: str, out: ProcessOutput[str]) -> None:
+        ...         assert self.timers.event_time_us is not None
+        ...         self.timers.register_event_time(self.timers.event_time_us + 60_000_000)
+        ...     def on_timer(self, timer: Timer, out: ProcessOutput[str]) -> None:
+        ...         out.collect(f"{self.ctx.get_key()} was silent at {timer.time:%H:%M}")
     """
+
+    # Class attributes, so that subclasses need not call ``super().__init__()``.
+    _timers: TimerService | None = None
+    __state_exclude__: ClassVar[tuple[str, ...]] = ("_timers",)
+
+    @property
+    def timers(self) -> TimerService:
+        """The timers of the key at hand, and the time.
+
+        Raises:
+            ContextError: There is no runtime, or the class does not define `on_timer`.
+        """
+        if self._timers is None:
+            who = type(self).__name__
+            raise ContextError(
+                f"{who} has no timers: it was not opened by a kernel, or does not define "
+                "on_timer(self, timer, out), which they would call."
+            )
+        return self._timers
 
     @abstractmethod
     def process(self, value: I_contra, out: ProcessOutput[O]) -> None:
         """Work on one record."""
 
+    def on_timer(self, timer: Timer, out: ProcessOutput[O]) -> None:
+        """Act on a timer; the key is that of its registration, and keyed state is of that key.
+
+        What is emitted has the timer's event time. What this raises fails the job: there is no
+        record that a policy could give up.
+        """
+
     def finish(self, out: ProcessOutput[O]) -> None:
-        """Emit what was held back: all inputs have ended."""
+        """Emit what was held back: all inputs have ended, and all timers of event time fired."""

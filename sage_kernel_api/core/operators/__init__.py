@@ -1,6 +1,9 @@
 """The running side of steps."""
 
+from sage_kernel_api.core.operators.assign_time_operator import AssignTimeOperator
 from sage_kernel_api.core.operators.base_operator import BaseOperator, is_function_class
+from sage_kernel_api.core.operators.block_source_operator import BlockSourceOperator
+from sage_kernel_api.core.operators.broadcast_operator import BroadcastProcessOperator
 from sage_kernel_api.core.operators.element_operators import (
     FilterOperator,
     FlatMapOperator,
@@ -11,29 +14,47 @@ from sage_kernel_api.core.operators.element_operators import (
     SinkOperator,
 )
 from sage_kernel_api.core.operators.factory import OperatorFactory
+from sage_kernel_api.core.operators.join_operators import (
+    AsOfJoinOperator,
+    IntervalJoinOperator,
+    KeyedJoinOperator,
+    WindowJoinOperator,
+)
 from sage_kernel_api.core.operators.multi_operators import (
     CoMapOperator,
     JoinOperator,
     NoneDroppingCoMapOperator,
-    ProcessOperator,
     is_comap_class,
 )
+from sage_kernel_api.core.operators.process_operator import ProcessOperator, has_timers
 from sage_kernel_api.core.operators.source_operators import (
     BatchOperator,
     CollectionOperator,
     SourceOperator,
 )
 from sage_kernel_api.core.operators.transactional_sink_operator import TransactionalSinkOperator
+from sage_kernel_api.core.operators.window_operators import (
+    WindowAggregateOperator,
+    WindowOperator,
+    WindowProcessOperator,
+    WindowReduceOperator,
+)
 
 __all__ = [
+    "AsOfJoinOperator",
+    "AssignTimeOperator",
     "BaseOperator",
     "BatchOperator",
+    "BlockSourceOperator",
+    "BroadcastProcessOperator",
     "CoMapOperator",
     "CollectionOperator",
     "FilterOperator",
     "FlatMapOperator",
+    "IntervalJoinOperator",
     "JoinOperator",
     "KeyByOperator",
+    "KeyedJoinOperator",
     "MapOperator",
     "NoneDroppingCoMapOperator",
     "NoneDroppingMapOperator",
@@ -43,6 +64,12 @@ __all__ = [
     "SinkOperator",
     "SourceOperator",
     "TransactionalSinkOperator",
+    "WindowAggregateOperator",
+    "WindowJoinOperator",
+    "WindowOperator",
+    "WindowProcessOperator",
+    "WindowReduceOperator",
+    "has_timers",
     "is_comap_class",
     "is_function_class",
 ]

@@ -6,7 +6,7 @@ Layer: core. Talks to kernels through `ExecutionContext` only.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from sage_kernel_api.context import ExecutionContext
 from sage_kernel_api.core.functions.base_function import BaseFunction
@@ -19,7 +19,7 @@ from sage_kernel_api.core.policies import Policies
 from sage_kernel_api.logging import Logger
 from sage_kernel_api.runnable import KIND_SOURCE
 from sage_kernel_api.storage.state_upgrade import upgrade_table, version_of
-from sage_kernel_api.values import Payload
+from sage_kernel_api.values import Capability, Payload
 
 __all__ = ["BaseOperator", "is_function_class"]
 
@@ -46,6 +46,12 @@ class BaseOperator:
     """
 
     kind: str = "process"
+    needs: ClassVar[tuple[Capability, ...]] = ()
+    """What a kernel must be able to do for any such step."""
+    keeps_keyed_state: ClassVar[bool] = False
+    """Whether its records must come by key."""
+    reads_event_time: ClassVar[bool] = False
+    """Whether its records must have event times."""
 
     @classmethod
     def under(cls, policies: Policies) -> type[BaseOperator]:

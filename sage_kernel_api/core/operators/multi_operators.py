@@ -1,4 +1,4 @@
-"""Operators for several inputs and for several outputs.
+"""Operators for several inputs.
 
 Layer: core.
 """
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from sage_kernel_api.context import ExecutionContext
-from sage_kernel_api.core.functions import BaseFunction, ProcessFunction, ProcessOutput
+from sage_kernel_api.core.functions import BaseFunction
 from sage_kernel_api.core.operators.base_operator import BaseOperator, is_function_class
 from sage_kernel_api.core.policies import Policies
 from sage_kernel_api.values import Payload
@@ -18,7 +18,6 @@ __all__ = [
     "CoMapOperator",
     "JoinOperator",
     "NoneDroppingCoMapOperator",
-    "ProcessOperator",
     "is_comap_class",
 ]
 
@@ -83,30 +82,6 @@ class JoinOperator(BaseOperator):
         """Forward the results that the record completes."""
         for result in self.function.execute(data, self.context.get_key(), input_index):
             self.context.send_data(result)
-
-
-class ProcessOperator(BaseOperator):
-    """Calls ``process(value, out)``."""
-
-    def __init__(
-        self,
-        execution_context: ExecutionContext,
-        function_class: Callable[..., Any],
-        *args: Payload,
-        **kwargs: Payload,
-    ) -> None:
-        super().__init__(execution_context, function_class, *args, **kwargs)
-        self.out: ProcessOutput[Payload] = ProcessOutput(execution_context)
-        self._process = self.method("process")
-
-    def process(self, data: Payload, input_index: int = 0) -> None:
-        """Hand *data* and the way out to the function."""
-        self._process(data, self.out)
-
-    def finish(self) -> None:
-        """Let the function emit what it held back."""
-        if isinstance(self.function, ProcessFunction):
-            self.function.finish(self.out)
 
 
 def _calls_of(function: Any, more: tuple[Payload, ...]) -> tuple[Callable[[Payload], Payload], ...]:

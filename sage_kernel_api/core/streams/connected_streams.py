@@ -10,18 +10,30 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, overload
 
 from typing_extensions import ParamSpec, TypeVarTuple
 
-from sage_kernel_api.core.functions import BaseJoinFunction, CoMap2, CoMap3, CoMap4
-from sage_kernel_api.core.operators import CoMapOperator, JoinOperator
+from sage_kernel_api.core.functions import BaseJoinFunction, CoMap2, CoMap3, CoMap4, OutputTag
+from sage_kernel_api.core.operators import BaseOperator, CoMapOperator, JoinOperator
 from sage_kernel_api.core.policies import ErrorPolicy
 from sage_kernel_api.core.streams.comap_check import check_comap
-from sage_kernel_api.core.streams.stream_base import KeyStrategy, take_options
+from sage_kernel_api.core.streams.stream_base import (
+    KeyStrategy,
+    Value,
+    step_options,
+    take_options,
+)
+from sage_kernel_api.core.streams.time_joins import (
+    WindowedJoin,
+    add_asof_join,
+    add_interval_join,
+    windowed_join,
+)
 from sage_kernel_api.core.transformation import BaseTransformation, Edge, Outlet, StepOptions
+from sage_kernel_api.core.windows import WindowAssigner
 from sage_kernel_api.errors import PipelineError
 from sage_kernel_api.values import Payload
 
 if TYPE_CHECKING:
     from sage_kernel_api.core.environment.base_environment import BaseEnvironment
-    from sage_kernel_api.core.streams.data_stream import DataStream
+    from sage_kernel_api.core.streams.data_stream import DataStream, KeyedStream
 
 __all__ = ["ConnectedStreams", "KeyedConnectedStreams"]
 
@@ -36,6 +48,7 @@ V = TypeVar("V")
 W = TypeVar("W")
 X = TypeVar("X")
 K = TypeVar("K")
+V_out = TypeVar("V_out", bound=Value)
 
 
 class ConnectedStreams(Generic[*Ts]):
@@ -413,6 +426,7 @@ class ConnectedStreams(Generic[*Ts]):
         args: tuple[Payload, ...],
         kwargs: dict[str, Payload],
         options: StepOptions,
+        settings: dict[str, Payload] | None = None,
     ) -> DataStream[Any]:
         from sage_kernel_api.core.streams.data_stream import DataStream
 
@@ -422,7 +436,14 @@ class ConnectedStreams(Generic[*Ts]):
             for outlet in stream.outlets
         )
         step = BaseTransformation(
-            self._environment, operator_class, function, args, kwargs, options=options, edges=edges
+            self._environment,
+            operator_class,
+            function,
+            args,
+            kwargs,
+            options=options,
+            edges=edges,
+            settings=settings,
         )
         return DataStream(self._environment, (Outlet(self._environment.add_transformation(step)),))
 
@@ -498,7 +519,121 @@ class KeyedConnectedStreams(ConnectedStreams[A, B], Generic[K, A, B]):
         Raises:
             PipelineError: There are not exactly two inputs.
         """
-        if len(self._streams) != 2:
-            raise PipelineError(f"join takes two keyed streams, not {len(self._streams)}.")
+        self._check_two("join")
         options = take_options(kwargs)
         return self._add_step(JoinOperator, function, args, kwargs, options)
+
+    def window(
+        self,
+        assigner: WindowAssigner[Any],
+        *,
+        allowed_lateness_s: float = 0.0,
+        late_left: OutputTag[A] | None = None,
+        late_right: OutputTag[B] | None = None,
+    ) -> WindowedJoin[K, A, B]:
+        """Cut both streams into the same windows, to join what is in one.
+
+        Args:
+            assigner: Windows of event time; sessions are those of both streams together.
+            allowed_lateness_s: As in `KeyedStream.window`.
+            late_left: Side output of the join for late records of the first stream.
+            late_right: The same for the second one.
+
+        Raises:
+            PipelineError: There are not two inputs, or something has a wrong type.
+        """
+        self._check_two("window")
+        return windowed_join(self, assigner, allowed_lateness_s, (late_left, late_right))
+
+    def interval_join(
+        self,
+        function: Callable[[A, B], V_out],
+        *,
+        lower_s: float,
+        upper_s: float,
+        late_left: OutputTag[A] | None = None,
+        late_right: OutputTag[B] | None = None,
+        name: str | None = None,
+        uid: str | None = None,
+        parallelism: int | None = None,
+        on_error: ErrorPolicy | None = None,
+    ) -> KeyedStream[K, V_out]:
+        """Pair records of one key whose event times are not too far apart.
+
+        A pair belongs together if the right record's time is from the left one's plus *lower_s* to
+        the left one's plus *upper_s*, both included. Its result keeps the key and has the later of
+        both times.
+
+        Args:
+            function: Makes a result of a left and a right record.
+            lower_s: Least time from the left record to the right one, in seconds; may be negative.
+            upper_s: Greatest such time.
+            late_left: Side output for late records of the first stream; None: they are counted,
+                reported in the log and dropped.
+            late_right: The same for the second one.
+            name: Name of the step, unique in the pipeline.
+            uid: Stable name of its state.
+            parallelism: Number of instances.
+            on_error: What becomes of a record on which it fails.
+
+        Raises:
+            PipelineError: The interval is empty, or there are not two inputs.
+            ConfigurationError: A bound is no number.
+        """
+        self._check_two("interval_join")
+        options = step_options(name, uid, parallelism, on_error)
+        late = (late_left, late_right)
+        return add_interval_join(self, function, (lower_s, upper_s), late, options)
+
+    def asof_join(
+        self,
+        function: Callable[[A, B | None], V_out],
+        *,
+        tolerance_s: float | None = None,
+        late_left: OutputTag[A] | None = None,
+        late_right: OutputTag[B] | None = None,
+        name: str | None = None,
+        uid: str | None = None,
+        parallelism: int | None = None,
+        on_error: ErrorPolicy | None = None,
+    ) -> KeyedStream[K, V_out]:
+        """Pair each record of the first stream with the latest one of the second, as of its time.
+
+        A result comes out once event time has reached the left record, keeps its key and has its
+        time. Of right records at one time, the last to arrive counts.
+
+        Args:
+            function: Makes a result of a left record and what was valid at its time; None if
+                nothing was.
+            tolerance_s: Age from which a right record is valid no longer, in seconds: older ones
+                do not count. None: any age will do.
+            late_left: Side output for late records of the first stream; None: they are counted,
+                reported in the log and dropped.
+            late_right: The same for the second one.
+            name: Name of the step, unique in the pipeline.
+            uid: Stable name of its state.
+            parallelism: Number of instances.
+            on_error: What becomes of a record on which it fails.
+
+        Raises:
+            PipelineError: There are not two inputs, or a tag is none.
+            ConfigurationError: The tolerance is no duration.
+        """
+        self._check_two("asof_join")
+        options = step_options(name, uid, parallelism, on_error)
+        return add_asof_join(self, function, tolerance_s, (late_left, late_right), options)
+
+    def add_keyed_step(
+        self,
+        operator_class: type[BaseOperator],
+        function: Callable[..., Any],
+        options: StepOptions,
+        settings: dict[str, Payload],
+    ) -> KeyedStream[K, Any]:
+        """Describe a step that both streams feed and whose results keep their keys."""
+        stream = self._add_step(operator_class, function, (), {}, options, settings)
+        return stream._derive_keyed(stream.transformation, "hash")
+
+    def _check_two(self, what: str) -> None:
+        if len(self._streams) != 2:
+            raise PipelineError(f"{what} takes two keyed streams, not {len(self._streams)}.")

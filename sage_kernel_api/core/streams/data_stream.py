@@ -14,12 +14,16 @@ from sage_kernel_api.core.functions import OutputTag, PrintSink, ReduceFunction
 from sage_kernel_api.core.operators import ReduceOperator, SinkOperator
 from sage_kernel_api.core.policies import ErrorPolicy, NoneResult, Policies
 from sage_kernel_api.core.streams.async_steps import AsyncSteps
+from sage_kernel_api.core.streams.broadcast_stream import BroadcastConnectedStreams
 from sage_kernel_api.core.streams.collecting import CollectingSteps
 from sage_kernel_api.core.streams.connected_streams import ConnectedStreams, KeyedConnectedStreams
 from sage_kernel_api.core.streams.ending_steps import KeyingSteps, SinkSteps
 from sage_kernel_api.core.streams.mapping_steps import MappingSteps
 from sage_kernel_api.core.streams.stream_base import step_options, take_options
+from sage_kernel_api.core.streams.time_steps import TimeSteps
+from sage_kernel_api.core.streams.windowed_stream import WindowedStream, window_settings
 from sage_kernel_api.core.transformation import Edge, Outlet
+from sage_kernel_api.core.windows import Trigger, WindowAssigner
 from sage_kernel_api.errors import PipelineError
 from sage_kernel_api.lifecycle import Placement, shorten_repr
 from sage_kernel_api.values import DEAD_LETTER_OUTPUT, DeadLetter, PartitionStrategy
@@ -30,6 +34,7 @@ T_co = TypeVar("T_co", covariant=True)
 T = TypeVar("T")
 U = TypeVar("U")
 K = TypeVar("K")
+W = TypeVar("W")
 P = ParamSpec("P")
 
 
@@ -38,6 +43,7 @@ class DataStream(
     AsyncSteps[T_co],
     KeyingSteps[T_co],
     SinkSteps[T_co],
+    TimeSteps[T_co],
     CollectingSteps[T_co],
     Generic[T_co],
 ):
@@ -93,6 +99,22 @@ class DataStream(
         """
         self._check_same_environment(other)
         return ConnectedStreams(self._environment, (self, other))
+
+    def window_all(
+        self,
+        assigner: WindowAssigner[W],
+        *,
+        trigger: Trigger[T_co] | None = None,
+        allowed_lateness_s: float = 0.0,
+        late_output: OutputTag[T_co] | None = None,
+    ) -> WindowedStream[None, T_co, W]:
+        """Cut the whole stream into windows, in one instance; see `KeyedStream.window`.
+
+        The key of its results is None.
+        """
+        settings = window_settings(assigner, allowed_lateness_s, (late_output,), trigger)
+        keyed = self.keyby(one_key, name=self._environment.free_name("all"))
+        return WindowedStream(keyed, settings, parallelism=1)
 
     if not TYPE_CHECKING:
         # Type checkers know no such method here; others are told what is missing.
@@ -315,6 +337,53 @@ class KeyedStream(DataStream[T_co], Generic[K, T_co]):
         options = take_options(kwargs)
         return self._derive(self._add_step(ReduceOperator, function, args, kwargs, options))
 
+    def connect_broadcast(self, other: DataStream[U]) -> BroadcastConnectedStreams[K, T_co, U]:
+        """Put a stream beside this one whose records reach every instance of the step to come.
+
+        Raises:
+            PipelineError: *other* belongs to another environment.
+        """
+        self._check_same_environment(other)
+        return BroadcastConnectedStreams(self, other)
+
+    def window(
+        self,
+        assigner: WindowAssigner[W],
+        *,
+        trigger: Trigger[T_co] | None = None,
+        allowed_lateness_s: float = 0.0,
+        late_output: OutputTag[T_co] | None = None,
+    ) -> WindowedStream[K, T_co, W]:
+        """Cut the records of each key into windows.
+
+        Args:
+            assigner: Which windows there are: `TumblingTimeWindows`, `SlidingTimeWindows`,
+                `SessionWindows`, `TumblingCountWindows`, `SlidingCountWindows`, `GlobalWindows`.
+            trigger: When results come out, for windows of time; by default at a window's end.
+            allowed_lateness_s: Seconds of event time after its end in which a window still takes
+                records. Each of them brings the window's result out once more.
+            late_output: Side output of the step to come for records that no window takes any
+                more; read it with ``get_side_output``. None: they are counted, reported in the log
+                and dropped.
+
+        Raises:
+            PipelineError: Something has a wrong type, or does not go together.
+            ConfigurationError: The lateness is no duration.
+
+        Example:
+            >>> from sage_kernel_api import LocalEnvironment, SessionWindows
+            >>> env = LocalEnvironment(kernel="mock")
+            >>> hits = env.from_collection([("ann", 1), ("ann", 3), ("ann", 60)])
+            >>> visits = hits.assign_timestamps(lambda hit: hit[1]).keyby(lambda hit: hit[0])
+            >>> longest = visits.window(SessionWindows(gap_s=30)).process(
+            ...     lambda user, window, hits: [(user, len(hits))]
+            ... )
+            >>> longest.execute_and_collect()
+            [('ann', 2), ('ann', 1)]
+        """
+        settings = window_settings(assigner, allowed_lateness_s, (late_output,), trigger)
+        return WindowedStream(self, settings, parallelism=None)
+
 
 class FutureStream(DataStream[T], Generic[T]):
     """A stream that is described before what flows in it: the begin of a loop."""
@@ -327,6 +396,10 @@ class FutureStream(DataStream[T], Generic[T]):
                 "union() and fill it once."
             )
         step.edges = [Edge(outlet, is_feedback=True) for outlet in outlets]
+
+
+def one_key(value: object) -> None:
+    """Return None: the key of all records that are windowed together."""
 
 
 def _check_tag(tag: object) -> None:

@@ -6,11 +6,12 @@ Layer: core. See `AsyncRunnable` for the two ways in which a kernel may run it.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 
-from sage_kernel_api.context import ExecutionContext
+from sage_kernel_api.context import ExecutionContext, SupportsEventTime
 from sage_kernel_api.core.functions.async_map_function import AsyncMapFunction
 from sage_kernel_api.core.operators.async_map.attempts import Attempts
 from sage_kernel_api.core.operators.async_map.calls import AsyncCalls
@@ -20,7 +21,7 @@ from sage_kernel_api.core.operators.base_operator import BaseOperator
 from sage_kernel_api.core.policies import Policies
 from sage_kernel_api.errors import ChannelClosedError, LeakedTaskError
 from sage_kernel_api.lifecycle import blame_record
-from sage_kernel_api.runnable import KIND_ASYNC_MAP, AsyncOutcome
+from sage_kernel_api.runnable import KIND_ASYNC_MAP, MIN_WATERMARK_US, AsyncOutcome
 from sage_kernel_api.values import DEAD_LETTER_OUTPUT, NONE_KEY, DeadLetter, Payload
 
 __all__ = ["AsyncMapOperator"]
@@ -61,6 +62,8 @@ class AsyncMapOperator(BaseOperator):
         self._calls: AsyncCalls | None = None
         self._is_drained_by_kernel = False
         self._must_close_async = False
+        context: object = execution_context
+        self._timed = context if isinstance(context, SupportsEventTime) else None
 
     @property
     def reads_key(self) -> bool:
@@ -139,10 +142,28 @@ class AsyncMapOperator(BaseOperator):
             while not calls.room:
                 self._wait_for_outcome()
                 self._emit_ready()
+            if self._timed is not None:
+                # Nobody asks for the input here, and so its place carries the event time.
+                time_us = self._timed.event_time_us
+                input_index = MIN_WATERMARK_US if time_us is None else time_us
         calls.give(data, self.context.get_key(), input_index)
+
+    def on_watermark(self, watermark_us: int) -> None:
+        """Let time not overtake the calls: wait for all, unless the kernel sees to that."""
+        self._emit_all()
+
+    def next_due_us(self) -> int | None:
+        """Return None: this step does not look at the clock."""
+        return None
+
+    def on_processing_time(self, now_us: int) -> None:
+        """Do nothing: this step does not look at the clock."""
 
     def finish(self) -> None:
         """Wait for all calls and emit their results."""
+        self._emit_all()
+
+    def _emit_all(self) -> None:
         calls = self._opened
         while not self._is_drained_by_kernel and calls.in_flight:
             self._wait_for_outcome()
@@ -192,11 +213,25 @@ class AsyncMapOperator(BaseOperator):
         # Taken one by one: what is not taken when sending raises is still in the step.
         take = self._opened.take
         while (outcome := take()) is not None:
-            key = NONE_KEY if outcome.key is None else outcome.key
-            if outcome.error is not None:
-                self._settle(outcome, outcome.error, key)
-            for result in outcome.results:
-                self.context.send_data(result, partition_key=key)
+            with self._time_of(outcome):
+                key = NONE_KEY if outcome.key is None else outcome.key
+                if outcome.error is not None:
+                    self._settle(outcome, outcome.error, key)
+                for result in outcome.results:
+                    self.context.send_data(result, partition_key=key)
+
+    @contextmanager
+    def _time_of(self, outcome: AsyncOutcome) -> Iterator[None]:
+        timed = self._timed
+        if timed is None:
+            yield
+            return
+        before_us, time_us = timed.event_time_us, outcome.input_index
+        timed.event_time_us = None if time_us == MIN_WATERMARK_US else time_us
+        try:
+            yield
+        finally:
+            timed.event_time_us = before_us
 
     def _settle(self, outcome: AsyncOutcome, error: BaseException, key: Payload) -> None:
         policy = self.policies.step_policies
