@@ -80,7 +80,8 @@ class ThreadLane(TaskLane):
     """One thread for one task."""
 
     def __init__(self, name: str, ended: Callable[[], None]) -> None:
-        self.bell = ThreadBell()
+        self._own_bell = ThreadBell()
+        self.bell: Patience = self._own_bell
         self.task: Task | None = None
         self.has_ended = False
         self._ended = ended
@@ -89,12 +90,12 @@ class ThreadLane(TaskLane):
     @property
     def turns(self) -> int:
         """How often it has begun to wait."""
-        return self.bell.waits
+        return self._own_bell.waits
 
     @property
     def is_resting(self) -> bool:
         """True if only another thread can wake it."""
-        return self.bell.is_resting
+        return self._own_bell.is_resting
 
     def start(self) -> None:
         """Begin to drive `task`, which must be set."""
@@ -120,7 +121,7 @@ class ThreadLane(TaskLane):
         return [] if self.task is None else [f"step {self.task.where_it_is!r}"]
 
     def _run(self) -> None:
-        task, bell = self.task, self.bell
+        task, bell = self.task, self._own_bell
         assert task is not None
         try:
             while (outcome := task.step()).kind != "done":
