@@ -60,6 +60,7 @@ __all__ = [
     "StatefulRunnable",
     "TimedRunnable",
     "TransactionalRunnable",
+    "UpgradingRunnable",
     "WatermarkRunnable",
 ]
 
@@ -295,6 +296,39 @@ class StatefulRunnable(Runnable, Protocol):
             states: Under ``own`` the one of this instance; under ``all`` those of all old
                 instances, by their index. Empty if an earlier attempt of the job left no state:
                 the step begins anew, but the world around it may have changed.
+        """
+
+
+class UpgradingRunnable(Runnable, Protocol):
+    """A step whose state has a version, and who makes older state fit."""
+
+    @property
+    @abstractmethod
+    def state_version(self) -> int:
+        """Return the version of the state that the step leaves, from 1.
+
+        The kernel stores it with every snapshot, unless it is 1.
+
+        Raises:
+            StateError: The user's function says something else.
+        """
+
+    @abstractmethod
+    def upgrade_state(self, version: int, state: Mapping[str, Payload]) -> Mapping[str, Payload]:
+        """Return the state of one old instance as this version wants it, before `restore_state`.
+
+        Raises:
+            StateError: It is newer, or nobody upgrades it.
+        """
+
+    @abstractmethod
+    def upgrade_table(
+        self, version: int, table: str, rows: Mapping[Payload, Payload]
+    ) -> Mapping[Payload, Payload]:
+        """Return a keyed table as this version wants it; *rows* itself if nothing is to do.
+
+        Raises:
+            StateError: As `upgrade_state`.
         """
 
 

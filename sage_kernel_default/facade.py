@@ -63,6 +63,7 @@ CAPABILITIES: Final = frozenset(
         Capability.QUEUES,
         Capability.PROCESS_LANES,
         Capability.CHECKPOINTS,
+        Capability.SAVEPOINTS,
         Capability.EXACTLY_ONCE_SINKS,
     }
 )

@@ -1,6 +1,7 @@
 """State that an older version of a function left, made fit for the newer one.
 
-Layer: storage. Kernels stamp what they store, and call the function's own hook when they restore.
+Layer: storage. Kernels store the version with the state, and have the function's own hooks called
+when they restore.
 
 A function that changes what it keeps counts up ``state_version`` and defines one or both hooks:
 
@@ -22,55 +23,56 @@ from typing import Final
 from sage_kernel_api.errors import StateError
 from sage_kernel_api.values import Payload
 
-__all__ = ["STATE_VERSION", "stamp_state", "stored_version", "upgrade_state", "upgrade_table"]
+__all__ = ["STATE_VERSION", "upgrade_state", "upgrade_table", "version_of"]
 
 STATE_VERSION: Final = "__version__"
 """Reserved entry of operator state: the function's ``state_version``, if it is not 1."""
 
 
-def stamp_state(function: object, state: Mapping[str, Payload]) -> dict[str, Payload]:
-    """Return *state* with the function's version, as it is to be stored.
+def version_of(function: object) -> int:
+    """Return the ``state_version`` of a function; 1 if it says none.
 
-    Example:
-        >>> class Function:
-        ...     state_version = 2
-        >>> stamp_state(Function(), {"total": 1})
-        {'total': 1, '__version__': 2}
+    Raises:
+        StateError: It is no whole number from 1.
     """
-    version = _version_of(function)
-    return dict(state) if version == 1 else {**state, STATE_VERSION: version}
-
-
-def stored_version(state: Mapping[str, Payload]) -> int:
-    """Return the version of stored operator state; 1 if it says none."""
-    version: int = state.get(STATE_VERSION, 1)
+    version = getattr(function, "state_version", 1)
+    if type(version) is not int or version < 1:
+        raise StateError(
+            f"{_name(function)}.state_version must be a whole number from 1, not {version!r}."
+        )
     return version
 
 
-def upgrade_state(function: object, state: Mapping[str, Payload]) -> dict[str, Payload]:
-    """Return stored operator state as the function wants it, without the stamp.
+def upgrade_state(
+    function: object, version: int, state: Mapping[str, Payload]
+) -> Mapping[str, Payload]:
+    """Return stored state as the function wants it; the same object if nothing is to do.
+
+    Args:
+        function: The user's function.
+        version: Of the function that left the state.
+        state: Its fields, or what its ``get_state`` returned.
 
     Raises:
         StateError: It is of a newer version, or of an older one and the function has no
             ``upgrade_state``, or its hook raised.
     """
-    plain = {name: value for name, value in state.items() if name != STATE_VERSION}
-    version = stored_version(state)
     hook = getattr(function, "upgrade_state", None)
-    if not _needs_upgrade(function, version) or not plain:
-        return plain
+    if not _needs_upgrade(function, version) or not state:
+        return state
     if hook is None:
         raise StateError(
             f"{_name(function)} has state of version {version}, and is at "
-            f"{_version_of(function)}. Define upgrade_state(version, state)."
+            f"{version_of(function)}. Define upgrade_state(version, state)."
         )
     try:
-        return dict(hook(version, plain))
+        upgraded: Mapping[str, Payload] = hook(version, state)
     except Exception as error:
         raise StateError(
             f"{_name(function)}.upgrade_state failed for version {version}: "
             f"{type(error).__name__}: {error}"
         ) from error
+    return upgraded
 
 
 def upgrade_table(
@@ -80,7 +82,7 @@ def upgrade_table(
 
     Args:
         function: The user's function.
-        version: `stored_version` of the operator state of the same snapshot.
+        version: Of the function that left the table.
         table: Name of the table.
         rows: Its values by key.
 
@@ -104,22 +106,13 @@ def upgrade_table(
 
 
 def _needs_upgrade(function: object, version: int) -> bool:
-    now = _version_of(function)
+    now = version_of(function)
     if version > now:
         raise StateError(
             f"{_name(function)} has state of version {version}, and is at {now} only. Run the "
             "newer program, or restore an older savepoint."
         )
     return version < now
-
-
-def _version_of(function: object) -> int:
-    version = getattr(function, "state_version", 1)
-    if type(version) is not int or version < 1:
-        raise StateError(
-            f"{_name(function)}.state_version must be a whole number from 1, not {version!r}."
-        )
-    return version
 
 
 def _name(function: object) -> str:

@@ -6,7 +6,8 @@ one shape into the other.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -24,19 +25,30 @@ from sage_kernel_api.storage.savepoints import (
     write_savepoint_file,
 )
 from sage_kernel_api.storage.savepoints.files import SavepointFiles
+from sage_kernel_api.storage.state_upgrade import STATE_VERSION
 from sage_kernel_api.storage.value_codec import ValueCodec, join_column, split_column
 from sage_kernel_api.values import Payload
+from sage_kernel_default.checkpoint.ports import CheckpointStore
 from sage_kernel_default.checkpoint.values import (
     EpochInfo,
+    EpochRecord,
+    JsonObject,
     KeyedChanges,
     RestoredJob,
     StepSnapshot,
 )
 
-FINISHED: Final = "__finished__"
-"""Reserved name of the format: the instance had done its ``finish``. Not a state to lose."""
+_NO_STATE: Final = frozenset({"__finished__", STATE_VERSION})
+"""Reserved names of the format that tell of an instance: nothing is lost with them."""
 
-__all__ = ["old_steps_of", "restore_from_savepoint", "write_savepoint"]
+__all__ = [
+    "drop_steps",
+    "has_transactions",
+    "old_steps_of",
+    "restore_from_savepoint",
+    "store_anew",
+    "write_savepoint",
+]
 
 
 def write_savepoint(
@@ -107,6 +119,42 @@ def restore_from_savepoint(savepoint: Savepoint) -> RestoredJob:
     return RestoredJob(info, steps)
 
 
+def store_anew(
+    store: CheckpointStore, job: RestoredJob, dropped: Collection[str], metadata: JsonObject
+) -> EpochInfo:
+    """Store all state as the first epoch of an empty store, without the steps *dropped*.
+
+    Raises:
+        CheckpointError: As `CheckpointStore.commit`.
+    """
+    snapshots = [one for step, states in job.steps.items() if step not in dropped for one in states]
+    return store.commit(EpochRecord(max(job.info.epoch, 1), snapshots, metadata))
+
+
+def drop_steps(
+    store: CheckpointStore, job: RestoredJob, dropped: Collection[str], metadata: JsonObject
+) -> EpochInfo:
+    """Store another epoch after the latest, *job*, that differs only in lacking some steps.
+
+    Raises:
+        CheckpointError: As `CheckpointStore.commit`.
+    """
+    snapshots = [
+        # Keyed state lies below already.
+        replace(one, keyed=())
+        for step, states in job.steps.items()
+        if step not in dropped
+        for one in states
+    ]
+    epoch = job.info.epoch + 1
+    return store.commit(EpochRecord(epoch, snapshots, metadata, dropped_steps=frozenset(dropped)))
+
+
+def has_transactions(job: RestoredJob) -> bool:
+    """True if the output of some sink waits for its commit."""
+    return any(one.handle is not None for states in job.steps.values() for one in states)
+
+
 def old_steps_of(state: Savepoint | RestoredJob) -> list[OldStep]:
     """Describe stored state as `plan_restore` wants it."""
     if isinstance(state, Savepoint):
@@ -125,7 +173,7 @@ def _old_step(
 ) -> OldStep:
     return OldStep(
         *(name, len(states)),
-        has_operator_state=any(set(state.operator) - {FINISHED} for state in states),
+        has_operator_state=any(set(state.operator) - _NO_STATE for state in states),
         has_keyed_state=has_keyed,
         has_in_flight=any(state.in_flight for state in states),
         has_handles=any(state.handle is not None for state in states),

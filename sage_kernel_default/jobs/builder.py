@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from sage_kernel_api.context import ServiceClient
 from sage_kernel_api.lifecycle import CheckpointConfig, PipelineConfig, ServiceConfig
@@ -104,6 +105,7 @@ class JobBuilder:
         if "checkpointing" not in config:
             return None
         given = config["checkpointing"]
+        begin_with = config.get("restore_from")
         return Durability(
             job_id,
             config["name"],
@@ -112,6 +114,8 @@ class JobBuilder:
             graph,
             self.clock,
             self.on_checkpoint,
+            None if begin_with is None else Path(begin_with),
+            config.get("allow_dropped_state", ()),
         )
 
     def _lay_out(

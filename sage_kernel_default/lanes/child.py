@@ -121,7 +121,7 @@ class _LaneJob(Supervisor):
         self._plan = graph.plan
         self._desk: LaneDesk | None = None
         if layout.beginning is not None:
-            codec = ValueCodec(pickle_key=layout.pickle_key)
+            codec = ValueCodec(classes=layout.state_classes, pickle_key=layout.pickle_key)
             self._desk = LaneDesk(endpoint.send, codec, layout.beginning.epoch)
         durable = (
             Durable(self._desk, layout.beginning)
