@@ -11,6 +11,7 @@ from sage_kernel_api import (
     GlobalWindow,
     GlobalWindows,
     LocalEnvironment,
+    MapFunction,
     ReduceFunction,
     SourceFunction,
     StopSignal,
@@ -18,9 +19,11 @@ from sage_kernel_api import (
     TriggerContext,
     TriggerResult,
     TumblingTimeWindows,
+    ValueState,
     WallClockTrigger,
     WindowFunction,
 )
+from sage_kernel_api.core.pipeline_builder import edge_partitioning
 
 
 def keyed(env: LocalEnvironment, records: list[int], bound_s: float = 0) -> Any:
@@ -120,3 +123,28 @@ def test_all_windows_of_window_all_are_in_one_instance(
     totals = timed.window_all(TumblingTimeWindows(50)).reduce(lambda a, b: a + b).collect()
 
     assert totals == [sum(range(50)), sum(range(50, 100))]
+
+
+class Total(MapFunction[int, tuple[str, int]]):
+    """Adds up the results of all windows of a key."""
+
+    total = ValueState(0)
+
+    def execute(self, data: int) -> tuple[str, int]:
+        self.total.set(self.total.get() + data)
+        return self.ctx.get_key(), self.total.get()
+
+
+@pytest.mark.parametrize("parallelism", [1, 3])
+def test_results_of_windows_keep_their_keys(env: LocalEnvironment, parallelism: int) -> None:
+    """What follows on windows need not say the key again, and need not send records around."""
+    env.parallelism = parallelism
+    timed = env.from_collection(range(60)).assign_timestamps(lambda n: n, 60)
+    keyed = timed.keyby(lambda n: "abc"[n % 3])
+    sums = keyed.window(TumblingTimeWindows(20)).reduce(lambda a, b: a + b, name="sums")
+
+    last = dict(sums.map(Total, name="totals").collect())
+
+    assert last == {key: sum(range(first, 60, 3)) for first, key in enumerate("abc")}
+    totals = next(step for step in env.pipeline if step.basename == "totals")
+    assert edge_partitioning(totals.edges[0], totals) == "forward"

@@ -58,6 +58,7 @@ class KeyedJoinOperator(TimeKeepingOperator):
 
     needs = (Capability.EVENT_TIME,)
     keeps_keyed_state = True
+    keeps_keys = True
     reads_event_time = True
 
     def __init__(

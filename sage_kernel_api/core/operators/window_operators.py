@@ -49,6 +49,7 @@ class WindowOperator(TimeKeepingOperator):
     """
 
     keeps_keyed_state = True
+    keeps_keys = True
 
     def __init__(
         self,
