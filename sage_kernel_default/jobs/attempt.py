@@ -96,6 +96,8 @@ class Attempt(Supervisor):
             worker.abort()
         else:
             worker.join()  # all tasks are in it with their last snapshot: the final one follows
+            if not self.is_stopping:
+                worker.seal()
 
     def set_paused(self, is_paused: bool) -> None:
         """Let the tasks pause, or go on."""

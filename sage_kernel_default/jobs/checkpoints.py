@@ -9,7 +9,7 @@ import logging
 import threading
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from sage_kernel_api.errors import CheckpointError
@@ -26,7 +26,10 @@ from sage_kernel_default.checkpoint.schedule import CheckpointSchedule
 from sage_kernel_default.engine import Clock, Supervisor
 from sage_kernel_default.engine.ports import SnapshotDesk, Verdict
 
-__all__ = ["CheckpointWorker", "WorkerParts"]
+__all__ = ["OPEN_TRANSACTIONS", "CheckpointWorker", "WorkerParts"]
+
+OPEN_TRANSACTIONS: Final = "open_transactions"
+"""Entry of an epoch's metadata: whether somebody still has to commit what it decided."""
 
 _LOG: Final = logging.getLogger("sage_kernel.checkpoints")
 
@@ -92,6 +95,7 @@ class CheckpointWorker(SnapshotDesk):
         self._served: list[Future[EpochInfo]] = []
         self._errands: list[tuple[Future[bool], Callable[[CheckpointStore], bool]]] = []
         self._is_over = False
+        self._final: EpochRecord | None = None
         self._thread = threading.Thread(
             target=self._run, name=f"checkpoints-{parts.job_id}", daemon=True
         )
@@ -146,6 +150,18 @@ class CheckpointWorker(SnapshotDesk):
         if self._thread.ident is not None and self._thread is not threading.current_thread():
             self._thread.join()
 
+    def seal(self) -> None:
+        """Store that the transactions of the final checkpoint are committed.
+
+        After `join`, when all tasks have ended by themselves. Until then the same program, started
+        again, commits them once more: it cannot know how far the last one came.
+        """
+        if (record := self._final) is None or not _has_transactions(record.snapshots):
+            return
+        snapshots = [replace(one, handle=None, keyed=()) for one in record.snapshots]
+        metadata = {**record.metadata, OPEN_TRANSACTIONS: False}
+        self._parts.store.commit(EpochRecord(record.epoch + 1, snapshots, metadata, is_final=True))
+
     # --- from the tasks --------------------------------------------------------------------------
 
     def taken(
@@ -199,6 +215,8 @@ class CheckpointWorker(SnapshotDesk):
             self._announce()
             return True
         self._store(record)
+        if record.is_final:
+            self._final = record
         return not record.is_final
 
     def _has_been_aborted(self) -> bool:
@@ -234,7 +252,9 @@ class CheckpointWorker(SnapshotDesk):
         """Return the record once it is complete; wait for it a little; give up in the end."""
         missing = self._ledger.missing
         if not missing:
-            return self._ledger.record(self._parts.metadata)
+            record = self._ledger.record(self._parts.metadata)
+            is_open = _has_transactions(record.snapshots)
+            return replace(record, metadata={**record.metadata, OPEN_TRANSACTIONS: is_open})
         left_s = self._parts.schedule.left_s(now_s)
         if left_s is not None and left_s <= 0 and not self._supervisor.is_paused:
             self._give_up(now_s, missing)
@@ -271,3 +291,7 @@ class CheckpointWorker(SnapshotDesk):
             f"Checkpoint {self._ledger.epoch} of job {self._parts.job_id!r} is not complete: "
             f"{why}. The one before it stays."
         )
+
+
+def _has_transactions(snapshots: Sequence[StepSnapshot]) -> bool:
+    return any(one.handle is not None for one in snapshots)

@@ -21,7 +21,11 @@ from sage_kernel_default.engine import Clock
 from sage_kernel_default.engine.snapshots import Beginning
 from sage_kernel_default.graph import PhysicalGraph
 from sage_kernel_default.jobs.attempt import Attempt
-from sage_kernel_default.jobs.checkpoints import CheckpointWorker, WorkerParts
+from sage_kernel_default.jobs.checkpoints import (
+    OPEN_TRANSACTIONS,
+    CheckpointWorker,
+    WorkerParts,
+)
 
 __all__ = ["Durability"]
 
@@ -66,8 +70,10 @@ class Durability:
                 _LOG.warning("job %s: %s", job_id, warning)
             self.opening = opened.attempt
             self._latest = opened.latest
-            self._restored: EpochInfo | None = None
-            self.has_finished = opened.latest is not None and opened.latest.is_final
+            self._restored: EpochInfo | None = opened.latest
+            self.had_ended = opened.latest is not None and opened.latest.is_final
+            # One that died before it could commit its last transactions does that, and no more.
+            self.has_finished = opened.latest is not None and _is_done(opened.latest)
             self._kept = [self._status_of(info) for info in store.epochs()]
             self._first: Beginning | None = Beginning() if self.has_finished else self._load()
         except BaseException:
@@ -207,9 +213,13 @@ class Durability:
             latest_epoch=None if latest is None else latest.epoch,
             restored_epoch=None if restored is None else restored.epoch,
             failed=0 if self._worker is None else self._worker.failed_epochs,
-            had_finished=self.has_finished,
+            had_finished=self.had_ended,
         )
 
     def close(self) -> None:
         """Give the store up."""
         self._store.close()
+
+
+def _is_done(latest: EpochInfo) -> bool:
+    return latest.is_final and not latest.metadata.get(OPEN_TRANSACTIONS, False)

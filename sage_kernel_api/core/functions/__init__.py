@@ -53,6 +53,7 @@ from sage_kernel_api.core.functions.process_function import (
 )
 from sage_kernel_api.core.functions.service_calls import ServiceCaller, ServiceHandle
 from sage_kernel_api.core.functions.source_functions import BatchFunction, SourceFunction
+from sage_kernel_api.core.functions.transactional_sink import TransactionalSinkFunction
 from sage_kernel_api.core.functions.window_functions import AggregateFunction, WindowFunction
 
 __all__ = [
@@ -96,6 +97,7 @@ __all__ = [
     "SinkFunction",
     "SourceFunction",
     "TerminalSink",
+    "TransactionalSinkFunction",
     "ValueState",
     "WindowFunction",
     "declared_states",

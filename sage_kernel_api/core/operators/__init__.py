@@ -31,6 +31,7 @@ from sage_kernel_api.core.operators.source_operators import (
     CollectionOperator,
     SourceOperator,
 )
+from sage_kernel_api.core.operators.transactional_sink_operator import TransactionalSinkOperator
 from sage_kernel_api.core.operators.window_operators import (
     WindowAggregateOperator,
     WindowOperator,
@@ -60,6 +61,7 @@ __all__ = [
     "ReduceOperator",
     "SinkOperator",
     "SourceOperator",
+    "TransactionalSinkOperator",
     "WindowAggregateOperator",
     "WindowJoinOperator",
     "WindowOperator",

@@ -13,8 +13,18 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
 from typing_extensions import ParamSpec
 
-from sage_kernel_api.core.functions import KeyByFunction, SinkFunction
-from sage_kernel_api.core.operators import KeyByOperator, SinkOperator
+from sage_kernel_api.core.functions import (
+    KeyByFunction,
+    SinkFunction,
+    TransactionalSinkFunction,
+)
+from sage_kernel_api.core.operators import (
+    BaseOperator,
+    KeyByOperator,
+    SinkOperator,
+    TransactionalSinkOperator,
+    is_function_class,
+)
 from sage_kernel_api.core.policies import ErrorPolicy
 from sage_kernel_api.core.streams.stream_base import (
     KeyStrategy,
@@ -129,7 +139,7 @@ class SinkSteps(StreamBase[T_co], Generic[T_co]):
             [1, 2]
         """
         options = take_options(kwargs)
-        self._add_step(SinkOperator, function, args, kwargs, options)
+        self._add_step(_sink_operator(function), function, args, kwargs, options)
         return self
 
 
@@ -250,3 +260,11 @@ class KeyingSteps(StreamBase[T_co], Generic[T_co]):
         return self._derive_keyed(step, strategy)
 
     key_by = keyby
+
+
+def _sink_operator(function: Any) -> type[BaseOperator]:
+    function = getattr(function, "func", function)
+    is_transactional = is_function_class(function) and issubclass(
+        function, TransactionalSinkFunction
+    )
+    return TransactionalSinkOperator if is_transactional else SinkOperator
