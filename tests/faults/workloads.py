@@ -164,7 +164,7 @@ def _second(number: int) -> int:
     return number - number * 7 % 5
 
 
-def _timed(env: LocalEnvironment, name: str | None = None) -> Any:
+def _timed(env: LocalEnvironment, name: str = "numbers") -> Any:
     numbers = env.from_source(Paced, _RECORDS, name=name)
     return numbers.assign_timestamps(_second, max_out_of_orderness_s=5).keyby(lambda n: n % 3)
 
