@@ -7,6 +7,7 @@ whole slices. These classes are for programs that name them.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator
+from itertools import islice
 from os import PathLike
 from typing import ClassVar, TypeVar
 
@@ -42,13 +43,26 @@ class IterableBatchIteratorFunction(BatchFunction[T]):
         super().__init__()
         self._iterable = iterable
         self._iterator: Iterator[T] | None = None
+        self._given = 0
         self.total_count = total_count
 
     def execute(self) -> T | StopSignal | None:
         """Return the next item, or a `StopSignal`."""
         if self._iterator is None:
             self._iterator = self.make_iterator()
-        return next(self._iterator, _STOP)
+            # After a restart: what was given before is read again, and left out.
+            next(islice(self._iterator, self._given, self._given), None)
+        item = next(self._iterator, _STOP)
+        self._given += item is not _STOP
+        return item
+
+    def tell(self) -> int:
+        """Return how many items were given."""
+        return self._given
+
+    def seek(self, position: int) -> None:
+        """Leave out the first *position* items."""
+        self._given = position
 
     def make_iterator(self) -> Iterator[T]:
         """Return the iterator over all items; called once."""
