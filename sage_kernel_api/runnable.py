@@ -228,6 +228,9 @@ class AsyncRunnable(Runnable, Protocol):
     waits while too many calls are under way and emits what is ready, ``finish`` waits for all,
     and the step carries out its own error policy.
 
+    A kernel with a clock of its own may set the attribute ``host``, if there is one, before
+    ``open``: it brings the event loop (see `core.operators.async_map.loop_host`).
+
     A kernel that knows it calls `set_waker` after ``open`` and from then on: calls ``process``
     only while there is `room`; emits what `drain` returns and applies the step's policy to what
     failed (``retry`` is done already: further calls are ``attempts - 1``, what is left is

@@ -35,17 +35,19 @@ class ExitCode(IntEnum):
     KERNEL = 3
     PIPELINE = 4
     STATE = 5
+    INCOMPLETE = 6
     INTERRUPTED = 130
     TERMINATED = 143
 
 
 EXIT_CODE_HELP: Final[dict[ExitCode, str]] = {
     ExitCode.OK: "done; a job that ran has finished",
-    ExitCode.JOB_FAILED: "the job failed",
+    ExitCode.JOB_FAILED: "the job failed; diff: the kernels differ; verify: a promise is broken",
     ExitCode.USAGE: "the command line, FILE or configuration cannot be used",
-    ExitCode.KERNEL: "the kernel cannot be used; doctor: some kernel is broken",
+    ExitCode.KERNEL: "the kernel cannot be used; doctor, typecheck: some kernel is broken",
     ExitCode.PIPELINE: "the pipeline is not valid, or needs what the kernel lacks",
     ExitCode.STATE: "a checkpoint or savepoint cannot be used",
+    ExitCode.INCOMPLETE: "verify: something that the kernel declares could not be tested",
     ExitCode.INTERRUPTED: "Ctrl-C; the job was cancelled and its functions closed",
     ExitCode.TERMINATED: "SIGTERM; the job was cancelled and its functions closed",
 }

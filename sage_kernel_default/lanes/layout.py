@@ -14,7 +14,7 @@ from sage_kernel_api.errors import LaneError, PipelineError, ValueEncodingError
 from sage_kernel_api.runnable import Runnable
 from sage_kernel_api.storage.state_classes import StateClass, registered_state_classes
 from sage_kernel_default.engine import Beginning
-from sage_kernel_default.lanes.site import Pacing
+from sage_kernel_default.lanes.driver import Pacing
 from sage_kernel_default.plan import LogicalPlan
 from sage_kernel_default.processes import Encoded, encode
 

@@ -12,12 +12,13 @@ import pytest
 
 from sage_kernel_api import FixedDelay, JobFailedError, JobState, MapFunction, SinkFunction
 from sage_kernel_api.storage.value_codec import ValueCodec
+from sage_kernel_api.values import JobId
 from sage_kernel_default.checkpoint import EpochInfo, StepSnapshot
 from sage_kernel_default.checkpoint.memory_store import MemoryCheckpointStore
 from sage_kernel_default.checkpoint.schedule import CheckpointSchedule
 from sage_kernel_default.jobs.attempt import Attempt
 from sage_kernel_default.jobs.checkpoints import CheckpointWorker, WorkerParts
-from sage_kernel_default.lanes import MonotonicClock
+from sage_kernel_default.lanes import ThreadDriver
 from tests.default_recovery.conftest import Place
 from tests.default_recovery.pipelines import Count, Gate, Last, reset
 
@@ -37,11 +38,11 @@ def test_r14_a_snapshot_of_a_given_up_attempt_is_stored_nowhere() -> None:
         store,
         ValueCodec(),
         CheckpointSchedule(3600, 60, 0),
-        MonotonicClock(),
+        ThreadDriver().clock,
         {},
         completed.append,
     )
-    attempt = Attempt("job-1", 1, 1.0, lambda: None)
+    attempt = Attempt(JobId("job-1"), 1, 1.0, 1.0, threading.Condition(), lambda: None)
     worker = CheckpointWorker(parts, attempt, ["task"], [], 0, lambda: None)
     worker.start()
 

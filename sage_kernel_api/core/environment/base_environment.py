@@ -16,16 +16,22 @@ from typing import TYPE_CHECKING, Any, Generic, Self, cast, get_args
 from typing_extensions import ParamSpec, TypeVar
 
 from sage_kernel_api.core.arguments import check_mapping, check_name, check_timeout
+from sage_kernel_api.core.environment.connector_steps import ConnectorSteps
 from sage_kernel_api.core.environment.durable_settings import DurableSettings
 from sage_kernel_api.core.environment.markers import CanPause
 from sage_kernel_api.core.environment.running import Running, check_runnable
-from sage_kernel_api.core.environment.source_steps import SourceSteps
 from sage_kernel_api.core.job_manager import JobManager, checkpointing, pausable
 from sage_kernel_api.core.policies import ErrorPolicy, NoneResult, Policies, SourceError
 from sage_kernel_api.core.transformation import BaseTransformation
 from sage_kernel_api.errors import ConfigurationError, JobStateError, ServiceStateError
 from sage_kernel_api.kernel_facade import KernelFacade
-from sage_kernel_api.lifecycle import PipelineConfig, ServiceConfig, service_workers
+from sage_kernel_api.lifecycle import (
+    PipelineConfig,
+    Placement,
+    ServiceConfig,
+    service_placement,
+    service_workers,
+)
 from sage_kernel_api.logging import LogLevel
 from sage_kernel_api.values import CheckpointId, JobId, JobStatus
 
@@ -38,7 +44,7 @@ P = ParamSpec("P")
 K_co = TypeVar("K_co", covariant=True, default=Any)
 
 
-class BaseEnvironment(SourceSteps, DurableSettings, Generic[K_co]):
+class BaseEnvironment(ConnectorSteps, DurableSettings, Generic[K_co]):
     """A pipeline being described, and its job once it is submitted.
 
     The type parameter is for type checkers: it tells what the kernel can do, where the kernel was
@@ -141,11 +147,17 @@ class BaseEnvironment(SourceSteps, DurableSettings, Generic[K_co]):
                 "args": args,
                 "kwargs": kwargs,
                 "workers": service_workers(service_class),
+                "placement": service_placement(service_class),
             }
         )
 
     def register_service_factory(
-        self, service_name: str, factory: Callable[[], object], *, workers: int | None = None
+        self,
+        service_name: str,
+        factory: Callable[[], object],
+        *,
+        workers: int | None = None,
+        placement: Placement | None = None,
     ) -> None:
         """Give the job a service: what *factory* returns when the job starts.
 
@@ -153,14 +165,23 @@ class BaseEnvironment(SourceSteps, DurableSettings, Generic[K_co]):
             service_name: What callers say.
             factory: Makes the service.
             workers: Calls that run at once, at least 1; None for what the class says, else 1.
+            placement: ``process`` for a process of its own, which must be able to rebuild
+                *factory*; ``kernel`` for the kernel's process; None for what the class says, else
+                ``kernel``.
 
         Raises:
             ServiceStateError: The name is taken; the earlier service stays.
-            ConfigurationError: *workers* is no whole number from 1, or the name no text; nothing
-                was registered.
+            ConfigurationError: *workers* is no whole number from 1, there is no such placement, or
+                the name is no text; nothing was registered.
         """
-        workers = service_workers(factory, workers)
-        self._add_service({"name": service_name, "factory": factory, "workers": workers})
+        self._add_service(
+            {
+                "name": service_name,
+                "factory": factory,
+                "workers": service_workers(factory, workers),
+                "placement": service_placement(factory, placement),
+            }
+        )
 
     def _add_service(self, service: ServiceConfig) -> None:
         name = service["name"]
