@@ -95,6 +95,7 @@ def test_a_finished_branch_is_not_opened_and_not_finished_again(
 def _until_ended(env: LocalEnvironment, branch: str) -> None:
     tasks: Any = env.kernel
     job_id = env.status()["job_id"]
+    states: list[str] = []
     for _ in range(10_000):
         states = [
             one["state"]
