@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 __all__ = [
     "AddOne",
+    "CountInDictionary",
     "IsEven",
     "MergeCounts",
     "Pair",
@@ -82,6 +83,19 @@ class MergeCounts:
     def execute(self, accumulated: Pair, data: Pair) -> Pair:
         """Return the word with both counts."""
         return (accumulated[0], accumulated[1] + data[1])
+
+
+class CountInDictionary:
+    """Count words as a class of one's own would: in a dictionary, by the key of the record."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, int] = {}
+
+    def execute(self, key: str, data: Pair) -> Pair:
+        """Return the word with its count so far."""
+        count = self._seen.get(key, 0) + data[1]
+        self._seen[key] = count
+        return (data[0], count)
 
 
 # Lambdas on purpose: a case of its own shows what they cost.

@@ -99,11 +99,16 @@ def measure_case(
     for runner in runners:
         tell(f"{case.key}: prepare {runner.result.side} {runner.result.variant}")
         runner.guarded(lambda runner: runner.prepare(case, effort))
-    for number in range(case.repetitions or effort.repetitions):
+    for number in range(_rounds(case, effort)):
         tell(f"{case.key}: round {number + 1}")
         for runner in runners if number % 2 == 0 else reversed(runners):
             runner.guarded(_Runner.time)
     return CaseResult(case, [runner.result for runner in runners])
+
+
+def _rounds(case: Case, effort: Effort) -> int:
+    wanted = case.repetitions or effort.repetitions
+    return min(wanted, effort.repetitions) if effort.quick else wanted
 
 
 class _Referee:

@@ -15,10 +15,12 @@ from sage_kernel_api import (
     LocalEnvironment,
     MapFunction,
     ReduceFunction,
+    ValueState,
 )
 
 __all__ = [
     "AddOne",
+    "CountInState",
     "IsEven",
     "MergeCounts",
     "PairsOf",
@@ -51,6 +53,18 @@ class WordOf(functions.WordOf, KeyByFunction[Pair, str]):
 
 class MergeCounts(functions.MergeCounts, ReduceFunction[Pair]):
     """The shared function as a step."""
+
+
+class CountInState(MapFunction[Pair, Pair]):
+    """`CountInDictionary` with its dictionary kept by the kernel."""
+
+    seen = ValueState(0)
+
+    def execute(self, data: Pair) -> Pair:
+        """Return the word with its count so far."""
+        count = self.seen.get() + data[1]
+        self.seen.set(count)
+        return (data[0], count)
 
 
 @contextmanager

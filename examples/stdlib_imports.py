@@ -69,10 +69,10 @@ def add(total: ImportCount, other: ImportCount) -> ImportCount:
     return ImportCount(total.module, total.count + other.count)
 
 
-def source_files() -> Iterator[Path]:
-    """Yield the standard library's own source files, in a fixed order."""
+def source_files(package: str = "") -> Iterator[Path]:
+    """Yield the standard library's own source files, or those of one package, in a fixed order."""
     library = Path(sysconfig.get_path("stdlib"))
-    for path in sorted(library.rglob("*.py")):
+    for path in sorted((library / package).rglob("*.py")):
         if LEFT_OUT.isdisjoint(path.relative_to(library).parts):
             yield path
 
@@ -113,10 +113,12 @@ def main() -> None:
     parser.add_argument("--kernel", metavar="SPEC", help="kernel to run on, as in mock")
     parser.add_argument("--top", type=positive, default=20, metavar="N", help="rows to print")
     parser.add_argument("--parallelism", type=positive, default=1, metavar="N")
+    parser.add_argument("--package", default="", help="only files of this one, as in asyncio")
     options = parser.parse_args()
     kernel: str | None = options.kernel
     top: int = options.top
     parallelism: int = options.parallelism
+    package: str = options.package
 
     # Old modules have escape sequences that newer Pythons warn of; that is not our subject.
     warnings.simplefilter("ignore", SyntaxWarning)
@@ -130,7 +132,7 @@ def main() -> None:
 
     began_s = time.perf_counter()
     with LocalEnvironment("stdlib_imports", kernel=kernel) as env:
-        files = env.from_collection(source_files()).map(ReadFile)
+        files = env.from_collection(source_files(package)).map(ReadFile)
         # The stream is used twice: both branches get every file.
         count_imports(files, parallelism).sink(keep)
         files.map(count_lines).sink(lines.append)

@@ -19,10 +19,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sage_kernel_api import errors
     from sage_kernel_api.context import ExecutionContext, RuntimeContext, ServiceContext
+    from sage_kernel_api.core.connectors.bad_records import BadRecord
     from sage_kernel_api.core.custom_logger import CustomLogger
     from sage_kernel_api.core.environment import BaseEnvironment, LocalEnvironment
     from sage_kernel_api.core.event_time import Timer, TimerService
     from sage_kernel_api.core.explain import DescribedGraph, describe, render
+    from sage_kernel_api.core.explain_physical import describe_physical, render_physical
     from sage_kernel_api.core.functions import (
         AggregateFunction,
         AsyncMapFunction,
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
         BaseJoinFunction,
         BaseService,
         BatchFunction,
+        BlockSourceFunction,
         BroadcastProcessFunction,
         BroadcastState,
         Collector,
@@ -134,6 +137,7 @@ if TYPE_CHECKING:
         JobStatus,
         Packet,
         Payload,
+        PhysicalDescription,
         StopSignal,
     )
 
@@ -148,7 +152,9 @@ __all__ = [
     "BaseOperator",
     "BaseService",
     "BaseTransformation",
+    "BadRecord",
     "BatchFunction",
+    "BlockSourceFunction",
     "BroadcastConnectedStreams",
     "BroadcastProcessFunction",
     "BroadcastState",
@@ -202,6 +208,7 @@ __all__ = [
     "OutputTag",
     "Packet",
     "Payload",
+    "PhysicalDescription",
     "PipelineConfig",
     "PipelineError",
     "Policies",
@@ -240,11 +247,13 @@ __all__ = [
     "WindowedStream",
     "available_kernels",
     "describe",
+    "describe_physical",
     "detect_lambda_type",
     "errors",
     "hookimpl",
     "register_kernel",
     "render",
+    "render_physical",
     "resolve_kernel",
     "retry",
     "state_class",
@@ -261,6 +270,7 @@ _HOMES = {
         "RuntimeContext",
         "ServiceContext",
     ),
+    "sage_kernel_api.core.connectors.bad_records": ("BadRecord",),
     "sage_kernel_api.core.custom_logger": ("CustomLogger",),
     "sage_kernel_api.core.environment": (
         "BaseEnvironment",
@@ -275,6 +285,10 @@ _HOMES = {
         "describe",
         "render",
     ),
+    "sage_kernel_api.core.explain_physical": (
+        "describe_physical",
+        "render_physical",
+    ),
     "sage_kernel_api.core.functions": (
         "AggregateFunction",
         "AsyncMapFunction",
@@ -283,6 +297,7 @@ _HOMES = {
         "BaseJoinFunction",
         "BaseService",
         "BatchFunction",
+        "BlockSourceFunction",
         "BroadcastProcessFunction",
         "BroadcastState",
         "Collector",
@@ -396,6 +411,7 @@ _HOMES = {
         "NONE_KEY",
         "Packet",
         "Payload",
+        "PhysicalDescription",
         "StopSignal",
     ),
 }

@@ -15,6 +15,7 @@ from typing import Self
 
 __all__ = [
     "AmbiguousKernelError",
+    "BadRecordError",
     "CallTimeoutError",
     "CapabilityError",
     "ChannelClosedError",
@@ -23,6 +24,7 @@ __all__ = [
     "CheckpointInDoubtError",
     "ConfigurationError",
     "ContextError",
+    "DeadlockError",
     "InterfaceError",
     "JobCancelledError",
     "JobError",
@@ -45,6 +47,7 @@ __all__ = [
     "ServiceNotFoundError",
     "ServiceStateError",
     "ServiceTimeoutError",
+    "SourceConnectionError",
     "StateError",
     "StepError",
     "StoreCorruptError",
@@ -146,6 +149,10 @@ class JobFailedError(JobError):
     """The job is FAILED. ``__cause__`` is the original exception of the user's code, if any."""
 
 
+class DeadlockError(JobError):
+    """No task of the job can move any more; `problems` says of each one what it waits for."""
+
+
 class JobCancelledError(JobError):
     """The job was cancelled before its end; results so far may be incomplete."""
 
@@ -180,6 +187,14 @@ class UserCodeError(KernelError, RuntimeError):
 
 class CallTimeoutError(KernelError, TimeoutError):
     """A call of an asynchronous function took longer than its step allows; it was cancelled."""
+
+
+class BadRecordError(KernelError, ValueError):
+    """A part of a file, or a record for one, is not what it must be; the message shows it."""
+
+
+class SourceConnectionError(KernelError, ConnectionError):
+    """A source's connection was refused or lost; what arrived before was delivered."""
 
 
 class LaneError(KernelError, RuntimeError):

@@ -10,12 +10,18 @@ from typing import Protocol
 
 from sage_kernel_api.communication import QueueManager
 from sage_kernel_api.context import ContextConfig, ExecutionContext, RuntimeContext
-from sage_kernel_api.lifecycle import JobManager, ServiceManager, TaskManager
+from sage_kernel_api.lifecycle import JobManager, PipelineConfig, ServiceManager, TaskManager
 from sage_kernel_api.logging import LoggerFactory
 from sage_kernel_api.storage import CheckpointManager
-from sage_kernel_api.values import Capability
+from sage_kernel_api.values import Capability, PhysicalDescription
 
-__all__ = ["KernelFacade", "SupportsCheckpoints", "SupportsQueues", "SupportsTasks"]
+__all__ = [
+    "KernelFacade",
+    "SupportsCheckpoints",
+    "SupportsExplain",
+    "SupportsQueues",
+    "SupportsTasks",
+]
 
 
 class KernelFacade(Protocol):
@@ -92,6 +98,26 @@ class SupportsTasks(Protocol):
     @abstractmethod
     def task_manager(self) -> TaskManager:
         """Return the tasks; the same object each time."""
+
+
+class SupportsExplain(Protocol):
+    """A kernel with `Capability.EXPLAIN`."""
+
+    @abstractmethod
+    def explain_job(self, pipeline_config: PipelineConfig) -> PhysicalDescription:
+        """Tell how ``submit_job`` would run a pipeline; nothing starts, no user code runs.
+
+        Args:
+            pipeline_config: As for ``submit_job``; also a plain dictionary of that shape.
+
+        Returns:
+            Every step in exactly one chain, and every edge once.
+
+        Raises:
+            PipelineError: It is not valid; all problems are listed.
+            CapabilityError: It needs what this kernel lacks.
+            KernelClosedError: The kernel was shut down.
+        """
 
 
 class SupportsQueues(Protocol):

@@ -60,6 +60,7 @@ __all__ = [
     "StatefulRunnable",
     "TimedRunnable",
     "TransactionalRunnable",
+    "UpgradingRunnable",
     "WatermarkRunnable",
 ]
 
@@ -227,6 +228,9 @@ class AsyncRunnable(Runnable, Protocol):
     waits while too many calls are under way and emits what is ready, ``finish`` waits for all,
     and the step carries out its own error policy.
 
+    A kernel with a clock of its own may set the attribute ``host``, if there is one, before
+    ``open``: it brings the event loop (see `core.operators.async_map.loop_host`).
+
     A kernel that knows it calls `set_waker` after ``open`` and from then on: calls ``process``
     only while there is `room`; emits what `drain` returns and applies the step's policy to what
     failed (``retry`` is done already: further calls are ``attempts - 1``, what is left is
@@ -295,6 +299,39 @@ class StatefulRunnable(Runnable, Protocol):
             states: Under ``own`` the one of this instance; under ``all`` those of all old
                 instances, by their index. Empty if an earlier attempt of the job left no state:
                 the step begins anew, but the world around it may have changed.
+        """
+
+
+class UpgradingRunnable(Runnable, Protocol):
+    """A step whose state has a version, and who makes older state fit."""
+
+    @property
+    @abstractmethod
+    def state_version(self) -> int:
+        """Return the version of the state that the step leaves, from 1.
+
+        The kernel stores it with every snapshot, unless it is 1.
+
+        Raises:
+            StateError: The user's function says something else.
+        """
+
+    @abstractmethod
+    def upgrade_state(self, version: int, state: Mapping[str, Payload]) -> Mapping[str, Payload]:
+        """Return the state of one old instance as this version wants it, before `restore_state`.
+
+        Raises:
+            StateError: It is newer, or nobody upgrades it.
+        """
+
+    @abstractmethod
+    def upgrade_table(
+        self, version: int, table: str, rows: Mapping[Payload, Payload]
+    ) -> Mapping[Payload, Payload]:
+        """Return a keyed table as this version wants it; *rows* itself if nothing is to do.
+
+        Raises:
+            StateError: As `upgrade_state`.
         """
 
 

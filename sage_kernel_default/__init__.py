@@ -10,11 +10,16 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sage_kernel_default.facade import DefaultKernelFacade
+    from sage_kernel_default.lanes.simulated import SimulatedDriver
     from sage_kernel_default.options import DefaultOptions
 
-__all__ = ["DefaultKernelFacade", "DefaultOptions"]
+__all__ = ["DefaultKernelFacade", "DefaultOptions", "SimulatedDriver"]
 
-_HOMES = {"DefaultKernelFacade": "facade", "DefaultOptions": "options"}
+_HOMES = {
+    "DefaultKernelFacade": "facade",
+    "DefaultOptions": "options",
+    "SimulatedDriver": "lanes.simulated",
+}
 
 if not TYPE_CHECKING:  # a type checker knows the names from above, and must miss all others
 

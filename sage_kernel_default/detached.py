@@ -16,7 +16,7 @@ from sage_kernel_api.communication import (
     key_group,
     owner_of,
 )
-from sage_kernel_api.context import ContextConfig, ServiceClient
+from sage_kernel_api.context import ContextConfig, ServiceClient, check_context_config
 from sage_kernel_api.errors import ConfigurationError, PipelineError
 from sage_kernel_api.logging import Logger, LoggerFactory
 from sage_kernel_api.runnable import MIN_WATERMARK_US
@@ -213,27 +213,6 @@ def make_detached(
     Raises:
         ConfigurationError: An entry is unknown or of a wrong type; all of them are listed.
     """
-    problems = _problems(config)
-    if problems:
-        raise ConfigurationError.listing("The context cannot be made:", problems)
+    check_context_config(config)
     logger = loggers.get_logger(config.get("name", "context"))
     return DetachedContext(config, logger, services, queues, should_stop, now_us)
-
-
-def _problems(config: Mapping[str, Any]) -> list[str]:
-    kinds: dict[str, type] = {
-        "name": str,
-        "env_name": str,
-        "config": Mapping,
-        "parallel_index": int,
-        "parallelism": int,
-        "is_source": bool,
-        "key": object,
-    }
-    return [
-        f"unknown entry {name!r}; known: {', '.join(kinds)}"
-        if name not in kinds
-        else f"{name} is of type {kinds[name].__name__}, not {type(value).__name__}"
-        for name, value in config.items()
-        if name not in kinds or not isinstance(value, kinds[name])
-    ]

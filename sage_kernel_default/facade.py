@@ -6,36 +6,47 @@ The top of this package: binds jobs, services, queues and loggers into one face.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final
 
 from sage_kernel_api.context import ContextConfig
-from sage_kernel_api.errors import KernelClosedError
+from sage_kernel_api.errors import CapabilityError, ConfigurationError, KernelClosedError
 from sage_kernel_api.kernel_facade import (
     KernelFacade,
     SupportsCheckpoints,
+    SupportsExplain,
     SupportsQueues,
     SupportsTasks,
 )
-from sage_kernel_api.lifecycle import CheckpointConfig
+from sage_kernel_api.lifecycle import CheckpointConfig, PipelineConfig
 from sage_kernel_api.plugins import (
     notify_checkpoint_completed,
     notify_job_status,
     notify_kernel_started,
     notify_kernel_stopped,
 )
-from sage_kernel_api.values import API_VERSION, Capability
+from sage_kernel_api.values import API_VERSION, Capability, JobId, PhysicalDescription
 from sage_kernel_default.channels import LocalQueueManager
 from sage_kernel_default.checkpoint import CheckpointStore
 from sage_kernel_default.detached import DetachedContext, DetachedServiceContext, make_detached
 from sage_kernel_default.jobs import LocalJobManager, LocalTaskManager
 from sage_kernel_default.jobs.builder import JobBuilder
 from sage_kernel_default.jobs.checkpoint_manager import LocalCheckpointManager
+from sage_kernel_default.jobs.explained import describe_layout
+from sage_kernel_default.jobs.queues import channels_of
 from sage_kernel_default.jobs.stores import store_in_files
-from sage_kernel_default.lanes import MonotonicClock
+from sage_kernel_default.lanes import Driver, ThreadDriver
+from sage_kernel_default.lanes.simulated import SimulatedDriver
 from sage_kernel_default.loggers import StandardLoggerFactory
 from sage_kernel_default.options import DefaultOptions
-from sage_kernel_default.services import LocalServiceManager, RegistryClient, ServiceRegistry
+from sage_kernel_default.services import (
+    InlineHost,
+    LocalServiceManager,
+    RegistryClient,
+    ServiceHost,
+    ServiceRecipe,
+    ServiceRegistry,
+)
 
 __all__ = ["CAPABILITIES", "DefaultKernelFacade"]
 
@@ -60,17 +71,31 @@ CAPABILITIES: Final = frozenset(
         Capability.EVENT_TIME,
         Capability.TIMERS,
         Capability.TASKS,
+        Capability.EXPLAIN,
         Capability.QUEUES,
         Capability.PROCESS_LANES,
         Capability.CHECKPOINTS,
+        Capability.SAVEPOINTS,
         Capability.EXACTLY_ONCE_SINKS,
     }
 )
 """What works, and is tested; nothing else is declared."""
 
 
+SIMULATED_CAPABILITIES: Final = CAPABILITIES - {Capability.ASYNC_MAP, Capability.PROCESS_LANES}
+"""What works under ``driver=sim``: all that needs no event loop and no other process."""
+
+
 class DefaultKernelFacade:
     """Implements `KernelFacade` in this process.
+
+    Attributes:
+        options: As given.
+        simulation: Under ``driver=sim``: the simulated world, with the trace of its turns.
+            None otherwise.
+
+    Raises:
+        ConfigurationError: Options that exclude each other.
 
     Example:
         >>> kernel = DefaultKernelFacade()
@@ -94,26 +119,30 @@ class DefaultKernelFacade:
         # Plain attributes, not properties: the face costs nothing.
         self.name = "default"
         self.api_version: str = API_VERSION
-        self.capabilities = CAPABILITIES
         self.options = options
+        self.simulation = _simulation(options)
+        self.capabilities = CAPABILITIES if self.simulation is None else SIMULATED_CAPABILITIES
         self._is_closed = False
         self._is_announced = False
         self._closing = threading.Lock()
-        self._clock = MonotonicClock()
+        self._driver: Driver = self.simulation or ThreadDriver()
         self.logger_factory = StandardLoggerFactory()
         self._registry = self._make_registry("", None)
         self.service_manager = LocalServiceManager(self._registry, self._begin)
-        self.queue_manager = LocalQueueManager(self._check_open)
-        builder = JobBuilder(
+        self.queue_manager = LocalQueueManager(
+            self._check_open,
+            lambda: channels_of(self.job_manager.jobs(), options.channel_capacity),
+        )
+        self._builder = JobBuilder(
             options,
-            self._clock,
+            self._driver,
             self.logger_factory,
             lambda name: self._make_registry(name, self._registry),
             lambda status: notify_job_status("default", status),
             make_store or store_in_files,
             lambda checkpoint: notify_checkpoint_completed("default", checkpoint),
         )
-        self.job_manager = LocalJobManager(builder, CAPABILITIES, self._begin)
+        self.job_manager = LocalJobManager(self._builder, self.capabilities, self._begin)
         self.checkpoint_manager = LocalCheckpointManager(self.job_manager)
         self.task_manager = LocalTaskManager(self.job_manager)
 
@@ -126,12 +155,21 @@ class DefaultKernelFacade:
             RegistryClient(self._registry),
             self.queue_manager,
             lambda: self._is_closed,
-            self._clock.wall_us,
+            self._driver.clock.wall_us,
         )
 
     def create_runtime_context(self, config: ContextConfig) -> DetachedContext:
         """Return surroundings for one function or service outside of any job."""
         return self.create_execution_context(config)
+
+    def explain_job(
+        self, pipeline_config: PipelineConfig | Mapping[str, Any]
+    ) -> PhysicalDescription:
+        """Tell how a pipeline would run; nothing starts."""
+        self._check_open()
+        config = self.job_manager.check(pipeline_config)
+        graph, assignment = self._builder.lay_out(JobId(config["name"]), config)
+        return describe_layout(self.name, self._driver.lane_name, graph, assignment)
 
     def shutdown(self) -> None:
         """Cancel all jobs, stop all services, let go of everything."""
@@ -148,7 +186,7 @@ class DefaultKernelFacade:
 
     def _make_registry(self, env_name: str, fallback: ServiceRegistry | None) -> ServiceRegistry:
         return ServiceRegistry(
-            self._clock,
+            self._driver.clock,
             self.options.service_timeout,
             lambda name, registry, host: DetachedServiceContext(
                 name,
@@ -156,9 +194,10 @@ class DefaultKernelFacade:
                 self.logger_factory.get_logger(f"{env_name}.{name}" if env_name else name),
                 RegistryClient(registry),
                 lambda: host.is_stopping,
-                self._clock.wall_us,
+                self._driver.clock.wall_us,
             ),
             fallback,
+            _inline if self.simulation is not None else _real_host,
         )
 
     def _check_open(self) -> None:
@@ -179,6 +218,35 @@ class DefaultKernelFacade:
         notify_kernel_started(self.name)
 
 
+def _simulation(options: DefaultOptions) -> SimulatedDriver | None:
+    if options.driver != "sim":
+        return None
+    if options.lanes == "process":
+        raise ConfigurationError(
+            "driver=sim and lanes=process exclude each other: a simulation has one thread and no "
+            "other process. Leave out lanes=process."
+        )
+    return SimulatedDriver(options.seed)
+
+
+def _real_host(name: str, recipe: ServiceRecipe) -> ServiceHost:
+    if recipe.placement == "process":
+        # Here, so that programs without such a service need not load it.
+        from sage_kernel_default.services.process import ProcessHost
+
+        return ProcessHost(name, recipe)
+    return ServiceHost(name, recipe, recipe.workers)
+
+
+def _inline(name: str, recipe: ServiceRecipe) -> InlineHost:
+    if recipe.placement == "process":
+        raise CapabilityError(
+            f"Service {name!r} wants a process of its own, which a simulation (driver=sim) does "
+            "not have."
+        )
+    return InlineHost(name, recipe, recipe.workers)
+
+
 if TYPE_CHECKING:
     # The members are plain attributes, which an explicit subclass of the Protocols, with their
     # abstract properties, could not have. So the type checker is asked here.
@@ -186,3 +254,4 @@ if TYPE_CHECKING:
     _checkpoints: type[SupportsCheckpoints] = DefaultKernelFacade
     _tasks: type[SupportsTasks] = DefaultKernelFacade
     _queues: type[SupportsQueues] = DefaultKernelFacade
+    _explain: type[SupportsExplain] = DefaultKernelFacade

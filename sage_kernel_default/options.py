@@ -29,6 +29,16 @@ class DefaultOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         int,
         msgspec.Meta(ge=1, description="Records between two tasks before the sender waits."),
     ] = 4096
+    driver: Annotated[
+        Literal["threads", "sim"],
+        msgspec.Meta(
+            description="What drives tasks: threads, or a simulation in virtual time, for tests."
+        ),
+    ] = "threads"
+    seed: Annotated[
+        int,
+        msgspec.Meta(ge=0, description="With driver=sim: decides the order of all turns."),
+    ] = 0
     lanes: Annotated[
         Literal["thread", "process"],
         msgspec.Meta(description="Where parallel steps run that do not say it themselves."),

@@ -21,6 +21,24 @@ if TYPE_CHECKING:
     )
     from sage_kernel_mock.facade import LenientMockKernelFacade, MockKernelFacade
     from sage_kernel_mock.facts import MockFacts
+    from sage_kernel_mock.faults import Faults, InjectedFaultError
+    from sage_kernel_mock.happenings import (
+        Broadcast,
+        CheckpointRestored,
+        CheckpointTaken,
+        DeadLettered,
+        FaultStruck,
+        Processed,
+        Sent,
+        ServiceCalled,
+        Skipped,
+        StateCleared,
+        StateLoaded,
+        StateSaved,
+    )
+    from sage_kernel_mock.harness.maker import HarnessMaker
+    from sage_kernel_mock.harness.snapshot import StepSnapshot
+    from sage_kernel_mock.harness.step_harness import StepHarness
     from sage_kernel_mock.journal import Journal, JournalEntry
     from sage_kernel_mock.options import MockOptions
     from sage_kernel_mock.scripts import Placeholder, ServiceScripts
@@ -28,6 +46,14 @@ if TYPE_CHECKING:
     from sage_kernel_mock.transport import SentRecord
 
 __all__ = [
+    "Broadcast",
+    "CheckpointRestored",
+    "CheckpointTaken",
+    "DeadLettered",
+    "FaultStruck",
+    "Faults",
+    "HarnessMaker",
+    "InjectedFaultError",
     "Journal",
     "JournalEntry",
     "LenientMockKernelFacade",
@@ -40,11 +66,28 @@ __all__ = [
     "MockServiceContext",
     "MockStateManager",
     "Placeholder",
+    "Processed",
+    "Sent",
     "SentRecord",
+    "ServiceCalled",
     "ServiceScripts",
+    "Skipped",
+    "StateCleared",
+    "StateLoaded",
+    "StateSaved",
+    "StepHarness",
+    "StepSnapshot",
 ]
 
 _HOMES: Final = {
+    "Broadcast": "happenings",
+    "CheckpointRestored": "happenings",
+    "CheckpointTaken": "happenings",
+    "DeadLettered": "happenings",
+    "FaultStruck": "happenings",
+    "Faults": "faults",
+    "HarnessMaker": "harness.maker",
+    "InjectedFaultError": "faults",
     "Journal": "journal",
     "JournalEntry": "journal",
     "LenientMockKernelFacade": "facade",
@@ -57,8 +100,17 @@ _HOMES: Final = {
     "MockServiceContext": "contexts",
     "MockStateManager": "state",
     "Placeholder": "scripts",
+    "Processed": "happenings",
+    "Sent": "happenings",
     "SentRecord": "transport",
+    "ServiceCalled": "happenings",
     "ServiceScripts": "scripts",
+    "Skipped": "happenings",
+    "StateCleared": "happenings",
+    "StateLoaded": "happenings",
+    "StateSaved": "happenings",
+    "StepHarness": "harness.step_harness",
+    "StepSnapshot": "harness.snapshot",
 }
 
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
-from sage_kernel_api.context import ServiceClient
+from sage_kernel_api.context import ContextConfig, ServiceClient
 from sage_kernel_api.logging import Logger, LoggerFactory
 from sage_kernel_api.values import ConnectionInfo, Payload
 from sage_kernel_mock.clock import ManualClock
 from sage_kernel_mock.facts import MockFacts
+from sage_kernel_mock.faults import Faults
 from sage_kernel_mock.journal import Journal
 from sage_kernel_mock.keyed_state import MockKeyedState
+from sage_kernel_mock.queues import MockQueueManager
 from sage_kernel_mock.state import MockStateManager
 from sage_kernel_mock.transport import MockTransport, Outlet, SentRecord
 
@@ -29,36 +30,57 @@ class ContextParts:
         journal: Where calls are written down.
         loggers: Where loggers come from.
         services: Where calls of services are answered.
+        faults: What goes wrong.
+        queues: Where records go that are sent outside of jobs.
         clock: What time it is.
     """
 
     journal: Journal
     loggers: LoggerFactory
     services: ServiceClient
+    faults: Faults
+    queues: MockQueueManager
     clock: ManualClock
+
+
+class HasParts(Protocol):
+    """A mock kernel."""
+
+    parts: ContextParts
 
 
 class MockRuntimeContext:
     """The surroundings of one function.
 
+    Args:
+        facts: What it answers; or a description, as ``create_execution_context`` takes it.
+        parts: What it shares with others; or a kernel, which has them.
+        connect: Makes the ways to its receivers; None for queues of the kernel.
+
     Attributes:
         facts: What it answers; assign to its fields at any time.
+
+    Raises:
+        ConfigurationError: An entry of the description is unknown or of a wrong type.
     """
 
     def __init__(
         self,
-        facts: MockFacts,
-        parts: ContextParts,
+        facts: MockFacts | ContextConfig,
+        parts: ContextParts | HasParts,
         connect: Callable[[ConnectionInfo], Outlet] | None = None,
     ) -> None:
+        facts = facts if isinstance(facts, MockFacts) else MockFacts.from_config(facts)
+        parts = parts if isinstance(parts, ContextParts) else parts.parts
         self.facts = facts
         self._parts = parts
-        self._transport = (
-            MockTransport(facts, parts.journal, connect)
-            if connect
-            else MockTransport(facts, parts.journal)
+        self._transport = MockTransport(
+            facts, parts.journal, connect or self._connect, keeps_unconnected=connect is None
         )
-        self._state = MockStateManager(facts.label, parts.journal)
+        self._state = MockStateManager(facts.label, parts.journal, parts.faults)
+
+    def _connect(self, connection: ConnectionInfo) -> Outlet:
+        return self._parts.queues.connect(connection, self.facts.parallel_index)
 
     @property
     def name(self) -> str:
@@ -132,10 +154,19 @@ class MockServiceContext(MockRuntimeContext):
 class MockExecutionContext(MockRuntimeContext):
     """The surroundings of one operator."""
 
-    @functools.cached_property
+    def __init__(
+        self,
+        facts: MockFacts,
+        parts: ContextParts,
+        connect: Callable[[ConnectionInfo], Outlet] | None = None,
+    ) -> None:
+        super().__init__(facts, parts, connect)
+        self._keyed_state = MockKeyedState(facts)
+
+    @property
     def keyed_state(self) -> MockKeyedState:
         """Return the keyed state; its key is ``facts.key``."""
-        return MockKeyedState(self.facts)
+        return self._keyed_state
 
     @property
     def event_time_us(self) -> int | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
+from dataclasses import replace
+from typing import ClassVar, Final, Self
 
 from sage_kernel_api.context import ContextConfig
 from sage_kernel_api.errors import KernelClosedError, ServiceStateError
@@ -18,14 +19,18 @@ from sage_kernel_mock.contexts import (
     MockServiceContext,
 )
 from sage_kernel_mock.facts import MockFacts
+from sage_kernel_mock.faults import Faults
 from sage_kernel_mock.jobs import MockJobManager
 from sage_kernel_mock.journal import Journal
 from sage_kernel_mock.options import MockOptions
+from sage_kernel_mock.queues import MockQueueManager
 from sage_kernel_mock.run import JobRun
 from sage_kernel_mock.scripts import ServiceScripts
 from sage_kernel_mock.service_desk import ServiceDesk
 from sage_kernel_mock.service_host import ServiceHost
 from sage_kernel_mock.service_manager import MockServiceManager
+from sage_kernel_mock.task_manager import MockTaskManager
+from sage_kernel_mock.timeline import Timeline
 
 __all__ = ["LenientMockKernelFacade", "MockKernelFacade"]
 
@@ -42,11 +47,13 @@ _CAPABILITIES: Final = frozenset(
         Capability.KEYED_STATE,
         Capability.SIDE_OUTPUTS,
         Capability.ERROR_POLICIES,
+        Capability.ASYNC_MAP,
+        Capability.TASKS,
+        Capability.QUEUES,
         Capability.EVENT_TIME,
         Capability.TIMERS,
     }
 )
-_DEFAULTS: Final = MockOptions()
 
 
 class MockKernelFacade:
@@ -56,6 +63,8 @@ class MockKernelFacade:
         journal: All that happened, in order.
         clock: The kernel's time; only tests and waits of the kernel move it.
         services: Scripts of what services answer.
+        faults: Plans of what goes wrong.
+        parts: What its contexts share.
 
     Example:
         >>> kernel = MockKernelFacade()
@@ -66,22 +75,44 @@ class MockKernelFacade:
         ['call_service']
     """
 
+    _DEFAULT_OPTIONS: ClassVar[MockOptions] = MockOptions()
+
+    def __new__(cls, *args: object, **kwargs: object) -> Self:
+        """Set up a kernel with the default options.
+
+        Here and not in ``__init__``, because subclasses of the founding design do not call that.
+        """
+        made = super().__new__(cls)
+        made._set_up(cls._DEFAULT_OPTIONS, ManualClock())
+        return made
+
     def __init__(
-        self, options: MockOptions = _DEFAULTS, *, clock: ManualClock | None = None
+        self, options: MockOptions | None = None, *, clock: ManualClock | None = None
     ) -> None:
+        if options is not None or clock is not None:
+            self._set_up(options or self._DEFAULT_OPTIONS, clock or ManualClock())
+
+    def _set_up(self, options: MockOptions, clock: ManualClock) -> None:
         self._options = options
         self._is_closed = False
-        self.clock = clock or ManualClock()
+        self.clock = clock
         self.journal = Journal(self.clock, options.journal_size)
         self.services = ServiceScripts(self.clock)
+        self.faults = Faults(self.journal, self.clock)
         self._loggers = StandardLoggerFactory("sage_kernel.mock")
+        self._queue_manager = MockQueueManager(self._check_open)
         self._shared = ServiceHost(self.journal, self._service_context)
-        self._desk = ServiceDesk(self.services, [self._shared], self.journal, self.clock, options)
-        self._parts = ContextParts(self.journal, self._loggers, self._desk, self.clock)
-        self._service_manager = MockServiceManager(self._shared, self._desk)
+        self._desk = ServiceDesk(
+            self.services, [self._shared], self.journal, self.clock, options, self.faults
+        )
+        self.parts = ContextParts(
+            self.journal, self._loggers, self._desk, self.faults, self._queue_manager, self.clock
+        )
+        self._service_manager = MockServiceManager(self._shared, self._desk, self._check_open)
         self._job_manager = MockJobManager(
             self.journal, self._make_run, self.capabilities, self._check_open
         )
+        self._task_manager = MockTaskManager(self._job_manager)
 
     @property
     def name(self) -> str:
@@ -106,7 +137,7 @@ class MockKernelFacade:
             ConfigurationError: An entry of *config* is unknown or of a wrong type.
         """
         self._check_open()
-        return MockExecutionContext(MockFacts.from_config(config), self._parts)
+        return MockExecutionContext(MockFacts.from_config(config), self.parts)
 
     def create_runtime_context(self, config: ContextConfig) -> MockRuntimeContext:
         """Return surroundings for one function.
@@ -116,12 +147,22 @@ class MockKernelFacade:
             ConfigurationError: An entry of *config* is unknown or of a wrong type.
         """
         self._check_open()
-        return MockRuntimeContext(MockFacts.from_config(config), self._parts)
+        return MockRuntimeContext(MockFacts.from_config(config), self.parts)
 
     @property
     def job_manager(self) -> MockJobManager:
         """Return the jobs."""
         return self._job_manager
+
+    @property
+    def task_manager(self) -> MockTaskManager:
+        """Return the tasks."""
+        return self._task_manager
+
+    @property
+    def queue_manager(self) -> MockQueueManager:
+        """Return the queues."""
+        return self._queue_manager
 
     @property
     def service_manager(self) -> MockServiceManager:
@@ -143,6 +184,7 @@ class MockKernelFacade:
             return
         self._is_closed = True
         self._job_manager.cancel_all()
+        self._queue_manager.close_all()
         failures = self._shared.stop_all()
         notify_kernel_stopped("mock")
         if failures:
@@ -159,7 +201,7 @@ class MockKernelFacade:
 
     def _service_context(self, name: str) -> MockServiceContext:
         self._check_open()
-        return MockServiceContext(MockFacts(name=name), self._parts)
+        return MockServiceContext(MockFacts(name=name), self.parts)
 
     def _make_run(self, config: PipelineConfig, offered: list[ServiceConfig]) -> JobRun:
         def service_context(name: str) -> MockServiceContext:
@@ -175,8 +217,8 @@ class MockKernelFacade:
                 service.get("kwargs"),
             )
         desk = self._desk.in_front(services)
-        parts = ContextParts(self.journal, self._loggers, desk, self.clock)
-        return JobRun(config, parts, services, self.clock, self._options)
+        parts = replace(self.parts, services=desk)
+        return JobRun(config, parts, services, Timeline(self.clock), self._options)
 
 
 class LenientMockKernelFacade(MockKernelFacade):
@@ -187,5 +229,4 @@ class LenientMockKernelFacade(MockKernelFacade):
     line: ``from sage_kernel_mock import LenientMockKernelFacade as MockKernelFacade``.
     """
 
-    def __init__(self, *, clock: ManualClock | None = None) -> None:
-        super().__init__(MockOptions(strict=False), clock=clock)
+    _DEFAULT_OPTIONS = MockOptions(strict=False)

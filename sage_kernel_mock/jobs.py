@@ -23,6 +23,7 @@ from sage_kernel_api.plugins import notify_job_status, notify_kernel_started
 from sage_kernel_api.values import Capability, JobId, JobState, JobStatus
 from sage_kernel_mock.journal import Journal
 from sage_kernel_mock.run import JobRun
+from sage_kernel_mock.task import Task
 
 __all__ = ["MockJobManager"]
 
@@ -194,6 +195,14 @@ class MockJobManager:
         if name in self._factories:
             raise ServiceStateError(f"A service factory {name!r} is registered already.")
         self._factories[name] = {**factory_config, "name": name}
+
+    def tasks_of(self, job_id: JobId) -> list[Task]:
+        """Return the tasks of a job, upstream first; for the task manager.
+
+        Raises:
+            JobNotFoundError: No such job.
+        """
+        return self._find(job_id).run.tasks
 
     def cancel_all(self) -> None:
         """Cancel every job that still runs; for ``shutdown``."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from sage_kernel_api.storage import KeyedStateStore
 from sage_kernel_api.values import Payload
 from sage_kernel_mock.facts import MockFacts
@@ -37,3 +39,8 @@ class MockKeyedState(KeyedStateStore):
     def table(self, name: str) -> dict[Payload, Payload]:
         """Return the table of one state."""
         return self._tables.setdefault(name, {})
+
+    @property
+    def tables(self) -> Mapping[str, dict[Payload, Payload]]:
+        """Return all tables by name; the live ones."""
+        return self._tables

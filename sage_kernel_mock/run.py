@@ -11,11 +11,12 @@ from sage_kernel_api.errors import CapabilityError, KernelError, StepError
 from sage_kernel_api.lifecycle import PipelineConfig, step_failure
 from sage_kernel_api.values import EdgeStatus, StepStatus
 from sage_kernel_mock.agenda import Agenda
-from sage_kernel_mock.clock import ManualClock
+from sage_kernel_mock.async_task import AsyncTask, wait_for_any
 from sage_kernel_mock.contexts import ContextParts
 from sage_kernel_mock.options import MockOptions
 from sage_kernel_mock.service_host import ServiceHost
 from sage_kernel_mock.task import Task
+from sage_kernel_mock.timeline import Timeline
 from sage_kernel_mock.wiring import wire
 
 __all__ = ["JobRun"]
@@ -31,6 +32,7 @@ class JobRun:
         config: As returned by `check_pipeline_config`.
         parts: What the contexts share.
         services: The job's own services, not yet started.
+        timeline: Has the clock; what is due later in this job.
     """
 
     def __init__(
@@ -38,14 +40,15 @@ class JobRun:
         config: PipelineConfig,
         parts: ContextParts,
         services: ServiceHost,
-        clock: ManualClock,
+        timeline: Timeline,
         options: MockOptions,
     ) -> None:
         self._services = services
-        self._clock = clock
+        self._timeline = timeline
         self._idle_limit = options.idle_limit
         self._agenda = Agenda(options.seed)
-        self._wiring = wire(config, parts, clock, self._agenda.add)
+        self._wiring = wire(config, parts, timeline, self._agenda.add)
+        self._async_tasks = [t for t in self._wiring.tasks if isinstance(t, AsyncTask)]
         self._opened: list[Task] = []
         self._stops = False
 
@@ -58,6 +61,11 @@ class JobRun:
     def edges(self) -> list[EdgeStatus]:
         """Return one ledger per edge."""
         return [ledger.status() for ledger in self._wiring.ledgers]
+
+    @property
+    def tasks(self) -> list[Task]:
+        """Return the tasks, upstream first."""
+        return list(self._wiring.tasks)
 
     @property
     def was_stopped(self) -> bool:
@@ -104,8 +112,9 @@ class JobRun:
             task.open()
 
     def _move(self) -> None:
-        self._settle()
+        self._settle_timers()
         self._read_sources()
+        self._settle()
         for task in self._wiring.tasks:
             if self._stops:
                 return
@@ -114,7 +123,7 @@ class JobRun:
             self._drain()
             task.finish()
             # What it held back passes all steps behind it before those finish.
-            self._drain()
+            self._settle()
 
     def _close(self) -> list[StepError]:
         """Close what was opened, senders before receivers, then the services."""
@@ -133,13 +142,44 @@ class JobRun:
     def _drain(self) -> None:
         """Process until all inboxes are empty: a feedback loop ends when it is dry."""
         tasks = self._wiring.tasks
-        while self._agenda and not self._stops:
-            task = tasks[self._agenda.take()]
-            task.work()
-            if task.has_records:
-                self._agenda.add(task.rank)
+        while not self._stops:
+            self._timeline.run_due()
+            for task in self._async_tasks:
+                task.emit()
+            if not self._agenda:
+                return
+            ready = tasks[self._agenda.take()]
+            ready.work()
+            if ready.has_records:
+                self._agenda.add(ready.rank)
 
     def _settle(self) -> None:
+        """Process until nothing is under way either: no open call, no record held up."""
+        self._settle_timers()
+        while not self._stops and self._pass_time_to_the_next():
+            self._settle_timers()
+
+    def _pass_time_to_the_next(self) -> bool:
+        """Let time pass until something happens; False if nothing is left that could."""
+        next_s, now_s = self._timeline.next_s, self._timeline.clock.now_s
+        open_tasks = [task for task in self._async_tasks if task.in_flight]
+        if not open_tasks and next_s is None:
+            return False
+        if not open_tasks and next_s is not None:
+            self._timeline.pass_time(next_s - now_s)
+            return True
+        host = self._timeline.host
+
+        def has_news() -> bool:
+            return any(task.has_news for task in open_tasks)
+
+        if next_s is None:
+            wait_for_any(open_tasks, lambda: host.wait_for(has_news))
+        else:
+            host.run_until(next_s, has_news)
+        return True
+
+    def _settle_timers(self) -> None:
         """Process all records, then what the clock says is due, until there is neither."""
         self._drain()
         while not self._stops and any(task.time.look() for task in self._wiring.tasks):
@@ -151,7 +191,7 @@ class JobRun:
         while sources and not self._stops:
             source = sources.popleft()
             answer = source.poll()
-            self._settle()
+            self._settle_timers()
             if answer.status != "ended":
                 sources.append(source)
             if answer.status != "idle":
@@ -162,8 +202,8 @@ class JobRun:
             if idle_looks % len(sources) == 0:
                 # Nobody has anything now, so time passes at once, up to the next timer.
                 due_s = min(task.time.due_in_s for task in self._wiring.tasks)
-                self._clock.advance(min(shortest_wait_s, due_s))
-                self._settle()
+                self._timeline.pass_time(min(shortest_wait_s, due_s))
+                self._settle_timers()
                 shortest_wait_s = float("inf")
             if idle_looks >= self._idle_limit * len(sources):
                 raise _never_ends([task.step["id"] for task in sources], self._idle_limit)

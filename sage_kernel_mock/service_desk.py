@@ -18,6 +18,8 @@ from sage_kernel_api.errors import (
 )
 from sage_kernel_api.values import Payload
 from sage_kernel_mock.clock import ManualClock
+from sage_kernel_mock.faults import Faults
+from sage_kernel_mock.happenings import ServiceCalled
 from sage_kernel_mock.journal import Journal
 from sage_kernel_mock.options import MockOptions
 from sage_kernel_mock.scripts import Placeholder, ServiceScripts
@@ -37,6 +39,7 @@ class ServiceDesk:
 
     Args:
         hosts: Asked in this order for a service of the called name.
+        faults: May make a call fail before anybody is asked.
     """
 
     def __init__(
@@ -46,7 +49,9 @@ class ServiceDesk:
         journal: Journal,
         clock: ManualClock,
         options: MockOptions,
+        faults: Faults,
     ) -> None:
+        self._faults = faults
         self._scripts = scripts
         self._hosts = tuple(hosts)
         self._journal = journal
@@ -56,7 +61,9 @@ class ServiceDesk:
     def in_front(self, host: ServiceHost) -> ServiceDesk:
         """Return a desk that asks *host* before all others."""
         hosts = (host, *self._hosts)
-        return ServiceDesk(self._scripts, hosts, self._journal, self._clock, self._options)
+        return ServiceDesk(
+            self._scripts, hosts, self._journal, self._clock, self._options, self._faults
+        )
 
     def call(
         self,
@@ -69,11 +76,13 @@ class ServiceDesk:
     ) -> Future[Any]:
         """Perform the call and return its future, which has ended already."""
         kwargs = kwargs or {}
-        self._journal.write(f"{service_name}.{method}", "call_service", args, dict(kwargs))
+        target = f"{service_name}.{method}"
+        self._journal.write(target, ServiceCalled(args, dict(kwargs)))
         deadline_s = self._options.service_timeout_s if timeout_s is None else timeout_s
         answer: Future[Any] = Future()
         began_s = self._clock.now_s
         try:
+            self._faults.strike(target, "call_service")
             result = self._perform(service_name, method, args, kwargs)
         except Exception as error:  # noqa: BLE001 - it is the answer; the caller meets it there
             answer.set_exception(error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from sage_kernel_api.values import Payload
@@ -14,9 +15,13 @@ __all__ = ["MockServiceManager"]
 class MockServiceManager:
     """The `ServiceManager` of this kernel: a host to register at and a desk to call."""
 
-    def __init__(self, host: ServiceHost, desk: ServiceDesk) -> None:
+    def __init__(
+        self, host: ServiceHost, desk: ServiceDesk, check_open: Callable[[], None]
+    ) -> None:
+        """Args: check_open: Raises `KernelClosedError` once the kernel was shut down."""
         self._host = host
         self._desk = desk
+        self._check_open = check_open
 
     def register_service(
         self, name: str, service_class: type[Any], *args: Payload, **kwargs: Payload
@@ -25,7 +30,9 @@ class MockServiceManager:
 
         Raises:
             ServiceStateError: The name is taken; the earlier service stays.
+            KernelClosedError: The kernel was shut down.
         """
+        self._check_open()
         self._host.add(name, service_class, args, kwargs)
 
     def start_service(self, name: str) -> bool:

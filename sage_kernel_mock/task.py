@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, NoReturn, TypeAlias, TypeVar, cast
 
 from sage_kernel_api.lifecycle import TransformationConfig, step_failure
@@ -17,22 +18,43 @@ from sage_kernel_api.runnable import (
     SourceRunnable,
 )
 from sage_kernel_api.values import DEAD_LETTER_OUTPUT, DeadLetter, Payload
-from sage_kernel_mock.clock import ManualClock
 from sage_kernel_mock.contexts import MockExecutionContext
 from sage_kernel_mock.event_time import TimeMark
+from sage_kernel_mock.faults import Faults
+from sage_kernel_mock.happenings import DeadLettered, Happening, Processed, Skipped
 from sage_kernel_mock.journal import Journal
 from sage_kernel_mock.ledger import EdgeLedger, StepTally
 from sage_kernel_mock.step_time import StepTime
+from sage_kernel_mock.timeline import Timeline
 from sage_kernel_mock.transport import Outlet
 
-__all__ = ["Task"]
+__all__ = ["Outcome", "Parcel", "Task", "TaskParts", "settle_edge"]
 
 T = TypeVar("T")
-_Outcome: TypeAlias = Literal["consumed", "dropped", "dead_lettered"]
+Outcome: TypeAlias = Literal["consumed", "dropped", "dead_lettered"]
 
 
 @dataclass(frozen=True, slots=True)
-class _Parcel:
+class TaskParts:
+    """What the tasks of one job share.
+
+    Attributes:
+        journal: Where it is written down.
+        faults: What goes wrong.
+        timeline: What is due later.
+        on_ready: Told the rank of a task whenever its empty inbox gets a record.
+    """
+
+    journal: Journal
+    faults: Faults
+    timeline: Timeline
+    on_ready: Callable[[int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """One record in an inbox, and the edge that it came by."""
+
     data: Payload
     key: Payload
     input_index: int
@@ -48,7 +70,7 @@ class Task:
         step: What it is an instance of.
         context: Its surroundings.
         tally: Counters of the step.
-        on_ready: Told the rank whenever the empty inbox gets a record.
+        parts: What it shares with the others.
 
     Attributes:
         time: Event time and timers of the step.
@@ -60,21 +82,26 @@ class Task:
         step: TransformationConfig,
         context: MockExecutionContext,
         tally: StepTally,
-        journal: Journal,
-        clock: ManualClock,
-        on_ready: Callable[[int], None],
+        parts: TaskParts,
     ) -> None:
         self.rank = rank
         self.step = step
         self.context = context
-        self._tally = tally
-        self._journal = journal
-        self._clock = clock
-        self._on_ready = on_ready
-        self.time = StepTime(context, clock, self._guard_sending)
-        self._inbox: deque[_Parcel | tuple[Outlet, TimeMark]] = deque()
-        self._runnable: Runnable | None = None
-        self._counted = 0
+        self.tally = tally
+        self._parts = parts
+        self.time = StepTime(context, parts.timeline.clock, self._guard_sending)
+        self._inbox: deque[Parcel | tuple[Outlet, TimeMark]] = deque()
+        self.runnable: Runnable | None = None
+        self.was_opened = False
+        self.has_failed = False
+        self.records_in = 0
+        self.records_out = 0
+        self.busy_s = 0.0
+
+    @property
+    def queue_depth(self) -> int:
+        """Return the number of records in the inbox."""
+        return sum(isinstance(item, Parcel) for item in self._inbox)
 
     @property
     def has_records(self) -> bool:
@@ -90,31 +117,46 @@ class Task:
         time_us: int | None = None,
     ) -> None:
         """Queue one record. This never runs a function, so no loop and no chain grows the stack."""
-        edge.in_flight += 1
-        self._queue(_Parcel(data, key, input_index, edge, time_us))
+        parcel = Parcel(data, key, input_index, edge, time_us)
+        arrival = self._parts.faults.arrival(self.context.facts.label)
+        if not arrival.copies:
+            edge.dropped += 1
+            return
+        edge.produced += arrival.copies - 1
+        edge.in_flight += arrival.copies
+        for _ in range(arrival.copies):
+            if arrival.delay_s:
+                timeline = self._parts.timeline
+                timeline.at(timeline.clock.now_s + arrival.delay_s, partial(self._queue, parcel))
+            else:
+                self._queue(parcel)
 
     def accept_mark(self, sender: Outlet, mark: TimeMark) -> None:
         """Queue a mark behind all records so far."""
         self._queue((sender, mark))
 
-    def _queue(self, item: _Parcel | tuple[Outlet, TimeMark]) -> None:
-        self._inbox.append(item)
-        if len(self._inbox) == 1:
-            self._on_ready(self.rank)
-
-    def open(self) -> None:
-        """Make the instance and open it.
+    def make(self) -> None:
+        """Make the instance.
 
         Raises:
             StepError: The user's code raised.
         """
         try:
-            runnable = self.step["operator"](self.context)
+            self.runnable = self._make()
         except Exception as error:
             raise step_failure(self.step["id"], error, doing="making the function") from error
-        self._runnable = runnable
-        self.time.bind(runnable)
-        self._guard("open", runnable.open)
+        self.time.bind(self.runnable)
+
+    def open(self) -> None:
+        """Open the instance; make it, if that was not done.
+
+        Raises:
+            StepError: The user's code raised.
+        """
+        if self.runnable is None:
+            self.make()
+        self.was_opened = True
+        self._guard("open", self.opened().open)
 
     def poll(self) -> SourcePoll:
         """Ask a source for its next record, and send it.
@@ -122,9 +164,11 @@ class Task:
         Raises:
             StepError: The user's code raised.
         """
-        source = cast("SourceRunnable", self._opened())
+        source = cast("SourceRunnable", self.opened())
         # One record at a time, so that several sources and their steps take turns.
         answer = self._guard("poll", lambda: source.poll(1))
+        # Of the task, not of its step: a step has no input to count.
+        self.records_in += len(answer.records)
         for record in answer.records:
             self.context.transport.send(record)
         self._count_sent()
@@ -141,23 +185,26 @@ class Task:
             StepError: The user's code raised, and the step's policy is to fail.
         """
         item = self._inbox[0]
-        if isinstance(item, _Parcel):
+        if isinstance(item, Parcel):
             self._work_on(item)
         else:
             self._inbox.popleft()
-            self.time.take(*item)
+            self._take_mark(*item)
 
-    def _work_on(self, parcel: _Parcel) -> None:
+    def _take_mark(self, sender: Outlet, mark: TimeMark) -> None:
+        self.time.take(sender, mark)
+
+    def _work_on(self, parcel: Parcel) -> None:
         facts = self.context.facts
-        self._tally.records_in += 1
+        began_s = self._parts.timeline.clock.now_s
+        self._count_taken()
         facts.key, facts.event_time_us = parcel.key, parcel.time_us
         outcome = self._process(parcel)
         facts.key = facts.event_time_us = None
         self._count_sent()
+        self.busy_s += self._parts.timeline.clock.now_s - began_s
         self._inbox.popleft()
-        edge = parcel.edge
-        edge.in_flight -= 1
-        setattr(edge, outcome, getattr(edge, outcome) + 1)
+        settle_edge(parcel.edge, outcome)
         self.time.after_record()
 
     def finish(self) -> None:
@@ -166,7 +213,7 @@ class Task:
         Raises:
             StepError: The user's code raised.
         """
-        self._guard("finish", self._opened().finish)
+        self._guard("finish", self.opened().finish)
         self._count_sent()
 
     def close(self) -> None:
@@ -175,24 +222,28 @@ class Task:
         Raises:
             StepError: The user's code raised.
         """
-        if self._runnable is not None:
-            runnable, self._runnable = self._runnable, None
+        if self.runnable is not None:
+            runnable, self.runnable = self.runnable, None
             self._guard("close", runnable.close)
+
+    def discard(self) -> None:
+        """Forget what is in the inbox, after a failure."""
+        self._inbox.clear()
+        self.context.facts.key = self.context.facts.event_time_us = None
 
     # --- one record --------------------------------------------------------------------------
 
-    def _process(self, parcel: _Parcel) -> _Outcome:
-        runnable = self._opened()
+    def _process(self, parcel: Parcel) -> Outcome:
+        runnable = self.opened()
         policies = self.step.get("policies", {})
         tries_again = policies.get("on_error", "fail") == "retry"
         retries = policies.get("retries", 3) if tries_again else 0
         delay_s = policies.get("retry_delay_s", 0.1)
         attempt = 1
         while True:
-            self._journal.write(
-                self.context.facts.label, "process", parcel.data, parcel.input_index, parcel.key
-            )
+            self._note(Processed(parcel.data, parcel.input_index, parcel.key))
             try:
+                self._parts.faults.strike(self.context.facts.label, "process")
                 runnable.process(parcel.data, parcel.input_index)
             except Exception as error:  # noqa: BLE001 - the step's policy decides what it means
                 if attempt > retries:
@@ -202,52 +253,83 @@ class Task:
             else:
                 return "consumed"
             attempt += 1
-            self._tally.retries += 1
-            self._clock.advance(delay_s)
+            self.tally.retries += 1
+            self._parts.timeline.clock.advance(delay_s)
             delay_s *= 2
 
-    def _settle(self, parcel: _Parcel, error: Exception, attempts: int) -> _Outcome:
+    def _settle(self, parcel: Parcel, error: Exception, attempts: int) -> Outcome:
         policies = self.step.get("policies", {})
         decision = policies.get("on_error", "fail")
         if decision == "retry":
             decision = policies.get("after_retries", "fail")
         if decision == "skip":
-            self._tally.skipped += 1
-            self._journal.write(self.context.facts.label, "skip", parcel.data, error)
+            self.tally.skipped += 1
+            self._note(Skipped(parcel.data, error))
             return "dropped"
         if decision == "dead_letter":
-            self._tally.dead_lettered += 1
+            self.tally.dead_lettered += 1
             letter = DeadLetter(parcel.data, self.step["id"], error, attempts)
-            self._journal.write(self.context.facts.label, "dead_letter", letter)
+            self._note(DeadLettered(letter))
             self.context.transport.deliver(letter, DEAD_LETTER_OUTPUT, parcel.key)
             return "dead_lettered"
         return self._fail(parcel, error)
 
-    def _fail(self, parcel: _Parcel, error: BaseException) -> NoReturn:
+    def _fail(self, parcel: Parcel, error: BaseException) -> NoReturn:
         if isinstance(error, KeyboardInterrupt):
             raise error  # The person at the keyboard ends the job, not this record.
+        self.has_failed = True
         raise step_failure(self.step["id"], error, record=parcel.data) from error
 
     # --- the rest ----------------------------------------------------------------------------
 
-    def _opened(self) -> Runnable:
-        assert self._runnable is not None, "a task works only between open and close"
-        return self._runnable
+    def opened(self) -> Runnable:
+        """Return the instance; only between `open` and `close`."""
+        assert self.runnable is not None, "a task works only between open and close"
+        return self.runnable
+
+    def _count_taken(self) -> None:
+        self.records_in += 1
+        self.tally.records_in += 1
 
     def _count_sent(self) -> None:
         sent = self.context.transport.sent_count
-        self._tally.records_out += sent - self._counted
-        self._counted = sent
+        self.tally.records_out += sent - self.records_out
+        self.records_out = sent
+
+    def _make(self) -> Runnable:
+        return self.step["operator"](self.context)
+
+    def _queue(self, item: Parcel | tuple[Outlet, TimeMark]) -> None:
+        self._inbox.append(item)
+        if len(self._inbox) == 1:
+            self._parts.on_ready(self.rank)
+
+    def _note(self, happening: Happening | str) -> None:
+        self._parts.journal.write(self.context.facts.label, happening)
 
     def _guard_sending(self, doing: str, call: Callable[[], None]) -> None:
         self._guard(doing, call)
         self._count_sent()
 
     def _guard(self, doing: str, call: Callable[[], T]) -> T:
-        self._journal.write(self.context.facts.label, doing)
+        self._note(doing)
+        label, faults = self.context.facts.label, self._parts.faults
         try:
-            return call()
+            if doing != "close":
+                faults.strike(label, doing)
+            result = call()
+            if doing == "close":
+                # A step that did not let go of its files would spoil the tests after this one.
+                faults.strike(label, doing)
         except KeyboardInterrupt:
             raise
         except BaseException as error:
+            self.has_failed = True
             raise step_failure(self.step["id"], error, doing=doing) from error
+        return result
+
+
+def settle_edge(edge: EdgeLedger, outcome: Outcome) -> None:
+    """Count a record that has left its inbox."""
+    edge.in_flight -= 1
+    setattr(edge, outcome, getattr(edge, outcome) + 1)

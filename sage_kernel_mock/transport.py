@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from sage_kernel_api.communication import choose_receiver, key_group, owner_of
-from sage_kernel_api.errors import PipelineError
 from sage_kernel_api.values import NONE_KEY, ConnectionInfo, Partitioner, PartitionStrategy, Payload
 from sage_kernel_mock.event_time import TimeMark
 from sage_kernel_mock.facts import MockFacts
+from sage_kernel_mock.happenings import Broadcast, Sent
 from sage_kernel_mock.journal import Journal
 from sage_kernel_mock.ledger import EdgeLedger
 
@@ -86,19 +86,19 @@ class Outlet:
         targets = [self._forward_to] if is_straight else self.connection.targets
         return [self._receivers[target] for target in targets]
 
-    def deliver(
-        self,
-        data: Payload,
-        key: Payload,
-        strategy: PartitionStrategy | None,
-        time_us: int | None = None,
-    ) -> None:
-        """Hand one record to its receivers; *strategy* None means the edge's own.
+    def route(self, data: Payload, key: Payload, strategy: PartitionStrategy | None) -> list[str]:
+        """Return who gets a record; *strategy* None means the edge's own.
 
         Raises:
             KeyEncodingError: It goes by key, and the key has no stable encoding.
         """
-        for target in self._route(data, key, strategy or self.connection.partition_strategy):
+        return self._route(data, key, strategy or self.connection.partition_strategy)
+
+    def deliver(
+        self, data: Payload, key: Payload, targets: list[str], time_us: int | None = None
+    ) -> None:
+        """Hand one record to the receivers that `route` chose."""
+        for target in targets:
             self._ledger.produced += 1
             receiver = self._receivers[target]
             receiver.accept(data, key, self.connection.input_index, self._ledger, time_us)
@@ -126,14 +126,6 @@ class SentRecord:
     key: Payload
 
 
-def _no_receivers(connection: ConnectionInfo) -> Outlet:
-    """Refuse a connection outside of a job: this kernel has no queues to connect to."""
-    raise PipelineError(
-        f"Nothing is called {', '.join(map(repr, connection.targets)) or '(no target)'}: outside "
-        "of a job the mock kernel has no receivers. Read what was sent from `context.sent`."
-    )
-
-
 class MockTransport:
     """Hand records to the edges of one output.
 
@@ -141,6 +133,7 @@ class MockTransport:
         facts: Of the context that it belongs to: name and current key.
         journal: Gets ``send`` and ``broadcast``.
         connect: Makes the outlet of a connection; raises `PipelineError` for unknown targets.
+        keeps_unconnected: Whether to keep what is sent to an output without edges.
 
     Attributes:
         sent: What was sent outside of a job, oldest first.
@@ -151,14 +144,16 @@ class MockTransport:
         self,
         facts: MockFacts,
         journal: Journal,
-        connect: Callable[[ConnectionInfo], Outlet] = _no_receivers,
+        connect: Callable[[ConnectionInfo], Outlet],
+        *,
+        keeps_unconnected: bool = True,
     ) -> None:
         self._facts = facts
         self._journal = journal
         self._connect = connect
         self._outlets: dict[str | None, list[Outlet]] = {}
         # Inside a job nobody reads them, and they would pile up.
-        self._keeps_unconnected = connect is _no_receivers
+        self._keeps_unconnected = keeps_unconnected
         self.sent: list[SentRecord] = []
         self.sent_count = 0
 
@@ -175,13 +170,13 @@ class MockTransport:
             KeyEncodingError: It goes by key, and the key has no stable encoding.
         """
         key = self._key_for(partition_key)
-        self._journal.write(self._facts.label, "send", data, target, key)
+        self._journal.write(self._facts.label, Sent(data, target, key))
         self.sent_count += 1
         return self.deliver(data, target, key, partition_strategy)
 
     def broadcast(self, data: Payload) -> bool:
         """Hand *data* to every instance of every step downstream of the main output."""
-        self._journal.write(self._facts.label, "broadcast", data)
+        self._journal.write(self._facts.label, Broadcast(data))
         self.sent_count += 1
         return self.deliver(data, None, self._facts.key, "broadcast")
 
@@ -205,8 +200,10 @@ class MockTransport:
     ) -> bool:
         """Hand on a record that the function did not send itself: it is not counted."""
         outlets = self._outlets.get(target, ())
-        for outlet in outlets:
-            outlet.deliver(data, key, strategy, self._facts.event_time_us)
+        # Chosen before the first one gets it: a record that cannot be routed must reach nobody.
+        chosen = [(outlet, outlet.route(data, key, strategy)) for outlet in outlets]
+        for outlet, targets in chosen:
+            outlet.deliver(data, key, targets, self._facts.event_time_us)
         if not outlets and self._keeps_unconnected:
             self.sent.append(SentRecord(data, target, key))
         return bool(outlets)

@@ -13,16 +13,17 @@ from typing import cast
 
 from sage_kernel_api.errors import PipelineError
 from sage_kernel_api.lifecycle import PipelineConfig, TransformationConfig
-from sage_kernel_api.runnable import KIND_SOURCE
+from sage_kernel_api.runnable import KIND_ASYNC_MAP, KIND_SOURCE
 from sage_kernel_api.values import ConnectionInfo
-from sage_kernel_mock.clock import ManualClock
+from sage_kernel_mock.async_task import AsyncTask
 from sage_kernel_mock.contexts import ContextParts, MockExecutionContext
 from sage_kernel_mock.facts import MockFacts
 from sage_kernel_mock.ledger import EdgeLedger, StepTally
-from sage_kernel_mock.task import Task
+from sage_kernel_mock.task import Task, TaskParts
+from sage_kernel_mock.timeline import Timeline
 from sage_kernel_mock.transport import Outlet
 
-__all__ = ["Wiring", "wire"]
+__all__ = ["Wiring", "task_class", "wire"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class Wiring:
 def wire(
     config: PipelineConfig,
     parts: ContextParts,
-    clock: ManualClock,
+    timeline: Timeline,
     on_ready: Callable[[int], None],
 ) -> Wiring:
     """Make and connect the tasks of a job.
@@ -45,14 +46,14 @@ def wire(
     Args:
         config: As returned by `check_pipeline_config`.
         parts: What the contexts share.
-        clock: Waits of retries pass on it.
+        timeline: Has the clock.
         on_ready: Told the rank of a task whenever its empty inbox gets a record.
     """
-    wirer = _Wirer(config, parts, clock, on_ready)
+    task_parts = TaskParts(parts.journal, parts.faults, timeline, on_ready)
+    wirer = _Wirer(config, parts, task_parts)
     for step in _upstream_first(config["transformations"]):
         wirer.add_tasks(step)
-    for step in config["transformations"]:
-        wirer.connect_tasks(step)
+    wirer.connect_tasks()
     return Wiring(wirer.tasks, wirer.tallies, list(wirer.ledgers.values()))
 
 
@@ -61,13 +62,11 @@ class _Wirer:
         self,
         config: PipelineConfig,
         parts: ContextParts,
-        clock: ManualClock,
-        on_ready: Callable[[int], None],
+        task_parts: TaskParts,
     ) -> None:
         self._config = config
         self._parts = parts
-        self._clock = clock
-        self._on_ready = on_ready
+        self._task_parts = task_parts
         self._steps = {step["id"]: step for step in config["transformations"]}
         self.tasks: list[Task] = []
         self._receivers: dict[str, Task] = {}
@@ -82,34 +81,32 @@ class _Wirer:
 
     def add_tasks(self, step: TransformationConfig) -> None:
         for index in range(step["parallelism"]):
-            task = Task(
+            task = task_class(step)(
                 len(self.tasks),
                 step,
                 self._context(step, index),
                 self.tallies[step["id"]],
-                self._parts.journal,
-                self._clock,
-                self._on_ready,
+                self._task_parts,
             )
             self.tasks.append(task)
             self._receivers[_task_name(step["id"], index)] = task
 
-    def connect_tasks(self, step: TransformationConfig) -> None:
-        connections = [
-            ConnectionInfo(
-                tuple(_task_name(other["id"], index) for index in range(other["parallelism"])),
-                edge["index"],
-                edge["partitioning"],
-                edge.get("output"),
-                edge.get("partitioner"),
-            )
-            for other in self._steps.values()
-            for edge in other["inputs"]
-            if edge["upstream"] == step["id"]
-        ]
+    def connect_tasks(self) -> None:
+        connections: dict[str, list[ConnectionInfo]] = {step_id: [] for step_id in self._steps}
+        for step in self._steps.values():
+            names = tuple(_task_name(step["id"], index) for index in range(step["parallelism"]))
+            for edge in step["inputs"]:
+                connections[edge["upstream"]].append(
+                    ConnectionInfo(
+                        names,
+                        edge["index"],
+                        edge["partitioning"],
+                        edge.get("output"),
+                        edge.get("partitioner"),
+                    )
+                )
         for task in self.tasks:
-            if task.step is step:
-                task.context.transport.set_downstream_connections(connections)
+            task.context.transport.set_downstream_connections(connections[task.step["id"]])
 
     def _context(self, step: TransformationConfig, index: int) -> MockExecutionContext:
         facts = MockFacts(
@@ -137,6 +134,11 @@ class _Wirer:
             for target in outlet.reached:
                 cast("Task", target).time.inputs.expect(outlet)
         return outlet
+
+
+def task_class(step: TransformationConfig) -> type[Task]:
+    """Return what drives the instances of a step."""
+    return AsyncTask if step["kind"] == KIND_ASYNC_MAP else Task
 
 
 def _task_name(step_id: str, index: int) -> str:

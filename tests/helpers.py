@@ -50,11 +50,12 @@ def in_thread(function: Callable[..., Any], *args: Any) -> Iterator[InThread]:
 
 @contextmanager
 def no_leaks() -> Iterator[None]:
-    """Assert that the block leaves no thread, descriptor or child process behind."""
+    """Assert that the block leaves no thread, descriptor, child or shared memory behind."""
     process = psutil.Process()
     threads = set(threading.enumerate())
     descriptors = _descriptors()
     children = {child.pid for child in process.children(recursive=True)}
+    segments = _segments()
     yield
     gc.collect()
     left = [thread for thread in threading.enumerate() if thread not in threads]
@@ -62,6 +63,15 @@ def no_leaks() -> Iterator[None]:
     assert _descriptors() <= descriptors, "descriptors left"
     now = {child.pid for child in process.children(recursive=True)}
     assert now <= children, f"children left: {now - children}"
+    assert _segments() <= segments, f"shared memory left: {_segments() - segments}"
+
+
+def _segments() -> set[str]:
+    """Return the names of the shared memory that Python makes; other programs use other names."""
+    folder = "/dev/shm"
+    if not os.path.isdir(folder):
+        return set()
+    return {name for name in os.listdir(folder) if name.startswith(("psm_", "pym-"))}
 
 
 def _descriptors() -> int:

@@ -121,6 +121,7 @@ PEER = Peer(
         ),
         "chain/lambda": _ways(partial(_chain, (add_one, is_even, triple))),
         "keyed/reduce": _ways(_keyed),
+        "keyed/state": _ways(_keyed),
         "fanout/three": _ways(_fanout),
     },
     absent={},

@@ -141,6 +141,7 @@ PEER = Peer(
         "chain/class": _ways(partial(_chain, _METHODS)),
         "chain/lambda": _ways(partial(_chain, _LAMBDAS)),
         "keyed/reduce": _ways(_keyed, (100, 1000)),
+        "keyed/state": _ways(_keyed, (100, 1000)),
         "fanout/three": _ways(_fanout),
         "cpu/lanes=2": [
             Run(f"-w {workers} batch={batch}", partial(_cpu, workers, batch))

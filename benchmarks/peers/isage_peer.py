@@ -91,6 +91,7 @@ PEER = Peer(
     },
     absent={
         "keyed/reduce": "no keyed state",
+        "keyed/state": "no keyed state",
         "cpu/lanes=2": "parallelism has no effect",
     },
 )

@@ -111,6 +111,10 @@ PEER = Peer(
             Run(f"actors=2 frame={frame}", partial(_cpu, 2, frame)) for frame in (10, 100)
         ],
     },
-    absent={"keyed/reduce": "no keyed state", "fanout/three": "no streams, so no branches"},
+    absent={
+        "keyed/reduce": "no keyed state",
+        "keyed/state": "no keyed state",
+        "fanout/three": "no streams, so no branches",
+    },
     close=_ray.shutdown,
 )

@@ -83,6 +83,7 @@ PEER = Peer(
         ],
         "chain/lambda": [Run("", partial(_chain, (add_one, is_even, triple)))],
         "keyed/reduce": [Run("", _keyed)],
+        "keyed/state": [Run("", _keyed)],
         "fanout/three": [Run("", _fanout)],
     },
     absent={"cpu/lanes=2": _NO_LANES},

@@ -11,6 +11,7 @@ from typing import Final
 from sage_kernel_api.errors import (
     AmbiguousKernelError,
     CapabilityError,
+    CheckpointError,
     ConfigurationError,
     InterfaceError,
     KernelContractError,
@@ -33,16 +34,20 @@ class ExitCode(IntEnum):
     USAGE = 2
     KERNEL = 3
     PIPELINE = 4
+    STATE = 5
+    INCOMPLETE = 6
     INTERRUPTED = 130
     TERMINATED = 143
 
 
 EXIT_CODE_HELP: Final[dict[ExitCode, str]] = {
     ExitCode.OK: "done; a job that ran has finished",
-    ExitCode.JOB_FAILED: "the job failed",
+    ExitCode.JOB_FAILED: "the job failed; diff: the kernels differ; verify: a promise is broken",
     ExitCode.USAGE: "the command line, FILE or configuration cannot be used",
-    ExitCode.KERNEL: "the kernel cannot be used; doctor: some kernel is broken",
+    ExitCode.KERNEL: "the kernel cannot be used; doctor, typecheck: some kernel is broken",
     ExitCode.PIPELINE: "the pipeline is not valid, or needs what the kernel lacks",
+    ExitCode.STATE: "a checkpoint or savepoint cannot be used",
+    ExitCode.INCOMPLETE: "verify: something that the kernel declares could not be tested",
     ExitCode.INTERRUPTED: "Ctrl-C; the job was cancelled and its functions closed",
     ExitCode.TERMINATED: "SIGTERM; the job was cancelled and its functions closed",
 }
@@ -58,6 +63,7 @@ _BY_ERROR: Final[tuple[tuple[type[KernelError], ExitCode], ...]] = (
     (PipelineError, ExitCode.PIPELINE),
     (InterfaceError, ExitCode.PIPELINE),
     (KeyEncodingError, ExitCode.PIPELINE),
+    (CheckpointError, ExitCode.STATE),
 )
 
 

@@ -1,4 +1,4 @@
-"""Run one described pipeline as a job: watch it, report it, end it on Ctrl-C.
+"""Run one described pipeline as a job: watch it, report it, end it on Ctrl-C. Or only ask how.
 
 Layer: cli.
 """
@@ -11,12 +11,14 @@ from sage_kernel_api.cli.interrupts import Interrupted, Interrupts
 from sage_kernel_api.cli.progress import ProgressReporter
 from sage_kernel_api.core.environment import BaseEnvironment
 from sage_kernel_api.core.environment.running import Running, check_runnable
+from sage_kernel_api.core.explain import GraphFormat
+from sage_kernel_api.core.explain_physical import describe_physical, render_physical
 from sage_kernel_api.errors import WaitTimeoutError
 from sage_kernel_api.kernel_facade import KernelFacade
 from sage_kernel_api.plugins import resolve_kernel
 from sage_kernel_api.values import Capability
 
-__all__ = ["run_job"]
+__all__ = ["explain_job", "run_job"]
 
 LOOK_EVERY_S: Final = 0.2
 """How often a terminal gets new figures."""
@@ -39,7 +41,7 @@ def run_job(
         JobFailedError: The job failed.
         KernelError: It could not be started.
     """
-    kernel = environment.kernel if kernel_spec is None else resolve_kernel(kernel_spec)
+    kernel = _kernel(environment, kernel_spec)
     kernel.logger_factory.set_level(environment.console_log_level)
     try:
         with Interrupts(
@@ -58,6 +60,31 @@ def run_job(
             running.wait(None)
     finally:
         kernel.shutdown()
+
+
+def explain_job(
+    environment: BaseEnvironment[Any], kernel_spec: str | None, form: GraphFormat
+) -> str:
+    """Return how a kernel would run the pipeline of *environment*, as `render_physical` shows it.
+
+    Args:
+        environment: What would run.
+        kernel_spec: The kernel to ask; None leaves the choice to the environment.
+        form: Of the result.
+
+    Raises:
+        CapabilityError: The kernel cannot tell, or cannot run it.
+        KernelError: Pipeline or kernel cannot be used.
+    """
+    kernel = _kernel(environment, kernel_spec)
+    try:
+        return render_physical(describe_physical(environment, kernel), form)
+    finally:
+        kernel.shutdown()
+
+
+def _kernel(environment: BaseEnvironment[Any], kernel_spec: str | None) -> KernelFacade:
+    return environment.kernel if kernel_spec is None else resolve_kernel(kernel_spec)
 
 
 def _watch(

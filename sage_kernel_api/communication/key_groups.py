@@ -18,13 +18,14 @@ import fractions
 import math
 import uuid
 import zlib
+from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
 from typing import Final
 
 from sage_kernel_api.errors import KeyEncodingError
 from sage_kernel_api.values import Payload
 
-__all__ = ["KEY_GROUPS", "encode_key", "key_group", "owner_of"]
+__all__ = ["KEY_GROUPS", "encode_key", "key_group", "key_groups", "owner_of"]
 
 KEY_GROUPS: Final = 1024
 """Number of key groups, and so the largest parallelism of a keyed step. Part of the format."""
@@ -50,7 +51,34 @@ def key_group(key: Payload) -> int:
         The final mix is fmix32 of MurmurHash3 (Appleby, public domain), applied to CRC-32 of
         the canonical encoding, because CRC-32 alone spreads short keys badly over 2**n groups.
     """
-    mixed = zlib.crc32(encode_key(key))
+    return _mix(zlib.crc32(encode_key(key)))
+
+
+def key_groups(keys: Sequence[Payload]) -> list[int]:
+    """Return the key group of each of many keys: as `key_group`, several times faster.
+
+    Raises:
+        KeyEncodingError: As `key_group`.
+
+    Example:
+        >>> key_groups(["a", "b"]) == [key_group("a"), key_group("b")]
+        True
+    """
+    kinds = set(map(type, keys))
+    crc32, mix = zlib.crc32, _mix
+    try:
+        # A checksum goes on where another one ended, so the tag costs nothing.
+        if kinds == {str}:
+            start = crc32(b"s")
+            return [mix(crc32(key.encode(), start)) for key in keys]
+        if kinds == {int} and max(map(abs, keys)) < 1 << 4000:
+            return [mix(crc32(b"i%d" % key)) for key in keys]
+    except UnicodeEncodeError:
+        pass
+    return [mix(crc32(encode_key(key))) for key in keys]
+
+
+def _mix(mixed: int) -> int:
     mixed ^= mixed >> 16
     mixed = mixed * 0x85EBCA6B & 0xFFFFFFFF
     mixed ^= mixed >> 13

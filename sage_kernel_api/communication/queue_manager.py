@@ -14,7 +14,7 @@ __all__ = ["Queue", "QueueManager", "QueueStatus"]
 
 
 class QueueStatus(TypedDict):
-    """One look at a queue; sizes in items."""
+    """One look at a queue; sizes in items, capacity 0 for one without bound."""
 
     name: str
     size: int
@@ -53,7 +53,12 @@ class Queue(Protocol):
 
 
 class QueueManager(Protocol):
-    """Make, find and remove named queues. Any thread may use it."""
+    """Make, find and remove named queues. Any thread may use it.
+
+    A kernel may show the channels of its running jobs beside them, under names of its own. Such
+    a queue tells its size; it belongs to its job, so ``put`` and ``get`` raise
+    `ChannelClosedError`, ``close`` does nothing, and it cannot be deleted.
+    """
 
     @abstractmethod
     def create_queue(self, name: str, capacity: int) -> Queue:
@@ -73,7 +78,11 @@ class QueueManager(Protocol):
 
     @abstractmethod
     def delete_queue(self, name: str) -> bool:
-        """Close and forget a queue. Returns False if there was none."""
+        """Close and forget a queue. Returns False if there was none.
+
+        Raises:
+            ConfigurationError: It is a channel of a running job; nothing changed.
+        """
 
     @abstractmethod
     def list_queues(self) -> list[QueueStatus]:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from sage_kernel_api.core.graph_text import dot_text, mermaid_text
 from sage_kernel_api.core.pipeline_builder import edge_partitioning, needed_capabilities
 from sage_kernel_api.core.transformation import BaseTransformation, Edge, function_name
 from sage_kernel_api.errors import ConfigurationError
@@ -132,30 +133,25 @@ def _mermaid(graph: DescribedGraph) -> str:
     ids = {step.name: f"s{index}" for index, step in enumerate(graph.steps)}
     lines = ["flowchart LR"]
     for step in graph.steps:
-        label = f"{_mermaid_text(step.name)}<br/>{_mermaid_text(step.kind)} x{step.parallelism}"
+        label = f"{mermaid_text(step.name)}<br/>{mermaid_text(step.kind)} x{step.parallelism}"
         lines.append(f'    {ids[step.name]}["{label}"]')
     for edge in graph.edges:
         arrow = "-.->" if edge.is_feedback else "-->"
-        label = _mermaid_text(_edge_label(edge))
+        label = mermaid_text(_edge_label(edge))
         lines.append(f'    {ids[edge.upstream]} {arrow}|"{label}"| {ids[edge.downstream]}')
     return "\n".join(lines)
 
 
-def _mermaid_text(text: str) -> str:
-    # Labels are Markdown and HTML to Mermaid, and "#" begins an entity.
-    return text.translate(_MERMAID_ENTITIES)
-
-
 def _dot(graph: DescribedGraph) -> str:
-    lines = [f"digraph {_quoted(graph.name)} {{", "    rankdir=LR;", "    node [shape=box];"]
+    lines = [f"digraph {dot_text(graph.name)} {{", "    rankdir=LR;", "    node [shape=box];"]
     for step in graph.steps:
-        label = _quoted(f"{step.name}\n{step.kind} x{step.parallelism}")
-        lines.append(f"    {_quoted(step.name)} [label={label}];")
+        label = dot_text(f"{step.name}\n{step.kind} x{step.parallelism}")
+        lines.append(f"    {dot_text(step.name)} [label={label}];")
     for edge in graph.edges:
         style = ", style=dashed" if edge.is_feedback else ""
         lines.append(
-            f"    {_quoted(edge.upstream)} -> {_quoted(edge.downstream)} "
-            f"[label={_quoted(_edge_label(edge))}{style}];"
+            f"    {dot_text(edge.upstream)} -> {dot_text(edge.downstream)} "
+            f"[label={dot_text(_edge_label(edge))}{style}];"
         )
     return "\n".join([*lines, "}"])
 
@@ -175,14 +171,6 @@ def _edge_label(edge: DescribedEdge) -> str:
     return ", ".join(parts)
 
 
-def _quoted(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    return f'"{escaped}"'
-
-
-_MERMAID_ENTITIES = str.maketrans(
-    {'"': "#quot;", "<": "#lt;", ">": "#gt;", "&": "#amp;", "#": "#35;", "`": "#96;", "\n": " "}
-)
 _RENDERERS: dict[str, Callable[[DescribedGraph], str]] = {
     "text": _text,
     "mermaid": _mermaid,

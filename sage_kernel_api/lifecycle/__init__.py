@@ -17,8 +17,10 @@ from sage_kernel_api.lifecycle.pipeline_config import (
 from sage_kernel_api.lifecycle.pipeline_needs import check_needs, pipeline_needs
 from sage_kernel_api.lifecycle.refusals import NoServices, NoState
 from sage_kernel_api.lifecycle.service_manager import ServiceManager
+from sage_kernel_api.lifecycle.service_placement import service_placement
 from sage_kernel_api.lifecycle.service_workers import service_workers
 from sage_kernel_api.lifecycle.step_failure import (
+    NO_RECORD,
     blame_record,
     blamed_record,
     shorten_repr,
@@ -44,11 +46,13 @@ __all__ = [
     "TaskManager",
     "TaskStatus",
     "TransformationConfig",
+    "NO_RECORD",
     "blame_record",
     "blamed_record",
     "check_needs",
     "check_pipeline_config",
     "pipeline_needs",
+    "service_placement",
     "service_workers",
     "shorten_repr",
     "step_failure",

@@ -44,6 +44,11 @@ def durability_problems(config: Mapping[str, Any]) -> Iterator[str]:
             )
     if "restore_from" in config and not isinstance(config["restore_from"], str):
         yield f"restore_from is the path of a savepoint, not {config['restore_from']!r}"
+    if "restore_from" in config and "checkpointing" not in config:
+        yield (
+            "restore_from: a job that begins with a savepoint takes checkpoints, or a failure "
+            "would lose that state; enable_checkpointing(...) first"
+        )
     dropped = config.get("allow_dropped_state", [])
     if not isinstance(dropped, list) or not all(isinstance(one, str) for one in dropped):
         yield f"allow_dropped_state is a list of str, not {dropped!r}"

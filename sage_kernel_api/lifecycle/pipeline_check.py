@@ -146,6 +146,9 @@ def _service_problems(services: Sequence[Any]) -> Iterator[str]:
         workers = service.get("workers", 1)
         if not isinstance(workers, int) or isinstance(workers, bool) or workers < 1:
             yield f"service {service['name']!r}: workers is a whole number from 1, not {workers!r}"
+        if service.get("placement") not in _PLACEMENTS:
+            placement = service["placement"]
+            yield f"service {service['name']!r}: placement is {placement!r}; known: process, kernel"
 
 
 def _field(mapping: Mapping[str, Any], where: str, key: str, kind: type) -> Iterator[str]:

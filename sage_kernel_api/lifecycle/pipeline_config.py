@@ -122,6 +122,8 @@ class ServiceConfig(TypedDict):
         args, kwargs: Its arguments.
         workers: Calls that run at once, at least 1; missing means what `service_workers` says.
             A kernel that answers calls one after another may do so all the same.
+        placement: ``process`` for a process of its own; missing or None means what
+            `service_placement` says.
     """
 
     name: str
@@ -129,6 +131,7 @@ class ServiceConfig(TypedDict):
     args: NotRequired[tuple[Payload, ...]]
     kwargs: NotRequired[Mapping[str, Payload]]
     workers: NotRequired[int]
+    placement: NotRequired[Placement | None]
 
 
 class CheckpointConfig(TypedDict):

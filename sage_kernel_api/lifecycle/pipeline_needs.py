@@ -13,6 +13,7 @@ from sage_kernel_api.lifecycle.pipeline_config import (
     PipelineConfig,
     TransformationConfig,
 )
+from sage_kernel_api.lifecycle.service_placement import service_placement
 from sage_kernel_api.values import Capability
 
 __all__ = ["check_needs", "pipeline_needs"]
@@ -57,7 +58,10 @@ def pipeline_needs(config: PipelineConfig) -> list[tuple[str, str]]:
     if "restore_from" in config:
         found["the job", Capability.SAVEPOINTS] = None
     for service in config["services"]:
-        found[f"service {service['name']!r}", Capability.SERVICES] = None
+        who = f"service {service['name']!r}"
+        found[who, Capability.SERVICES] = None
+        if service_placement(service["factory"], service.get("placement")) == "process":
+            found[who, Capability.PROCESS_LANES] = None
     return list(found)
 
 

@@ -13,11 +13,12 @@ from typing import Final, TypeVar
 from sage_kernel_api.errors import StepError
 from sage_kernel_api.values import Payload
 
-__all__ = ["blame_record", "blamed_record", "shorten_repr", "step_failure"]
+__all__ = ["NO_RECORD", "blame_record", "blamed_record", "shorten_repr", "step_failure"]
 
 E = TypeVar("E", bound=BaseException)
 
-_NO_RECORD: Final = object()
+NO_RECORD: Final = object()
+"""Says that there was no record at hand."""
 _BLAMED: Final = "_sage_kernel_blamed_record"
 _RECORD_LENGTH: Final = 200
 _LIBRARIES: Final[tuple[str, ...]] = tuple(
@@ -30,28 +31,32 @@ _LIBRARIES: Final[tuple[str, ...]] = tuple(
 
 
 def step_failure(
-    step: str, error: BaseException, *, doing: str = "process", record: Payload = _NO_RECORD
+    step: str,
+    error: BaseException,
+    *,
+    doing: str = "process",
+    record: Payload = NO_RECORD,
+    function: str = "",
 ) -> StepError:
     """Describe *error* as the failure of *step*, to be raised ``from`` it or kept with it.
 
     Args:
         step: Id of the step.
-        error: What the user's code raised; it becomes ``__cause__``. A `StepError` that
-            names a step already is returned as it is.
+        error: What the user's code raised; it becomes ``__cause__``.
         doing: What the kernel had asked for: ``open``, ``poll``, ``finish`` or ``close``.
-        record: The record that was being processed; leave it out if there was none. A record
+        record: The record that was being processed; `NO_RECORD` if there was none. A record
             that `blame_record` named comes before it.
+        function: The user's function, if it has a name that helps.
 
     Returns:
         An error whose message names step, record, function, file and line.
     """
-    if isinstance(error, StepError) and error.step:
-        return error
     record = blamed_record(error, record)
     place, where = _place_of(error)
-    shown = None if record is _NO_RECORD else shorten_repr(record)
+    shown = None if record is NO_RECORD else shorten_repr(record)
     on = f"in {doing}" if shown is None else f"on record {shown}"
-    failure = StepError(f"Step {step!r} failed {on}: {_summary(error)}{place}")
+    whose = f" ({function})" if function else ""
+    failure = StepError(f"Step {step!r}{whose} failed {on}: {_summary(error)}{place}")
     failure.step, failure.record, failure.where = step, shown, where
     failure.__cause__ = error
     return failure

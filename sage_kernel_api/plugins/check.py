@@ -14,6 +14,7 @@ from sage_kernel_api.errors import KernelContractError
 from sage_kernel_api.kernel_facade import (
     KernelFacade,
     SupportsCheckpoints,
+    SupportsExplain,
     SupportsQueues,
     SupportsTasks,
 )
@@ -33,6 +34,8 @@ _OPTIONAL: Final[tuple[tuple[Capability, type, str, type], ...]] = (
     (Capability.QUEUES, SupportsQueues, "queue_manager", QueueManager),
     (Capability.CHECKPOINTS, SupportsCheckpoints, "checkpoint_manager", CheckpointManager),
 )
+_METHODS: Final[tuple[tuple[Capability, type], ...]] = ((Capability.EXPLAIN, SupportsExplain),)
+"""Abilities that are methods of the kernel itself."""
 _FAILED: Final = object()
 _PROPERTIES: Final = frozenset(
     name for name, one in protocol_members(KernelFacade).items() if isinstance(one, property)
@@ -131,6 +134,12 @@ def _manager_problems(kernel: object, capabilities: frozenset[object]) -> Iterat
             yield from (f"it declares {capability.name}, but {problem}" for problem in missing)
             if not missing:
                 wanted.append((attribute, protocol))
+    for capability, face in _METHODS:
+        if capability in capabilities:
+            yield from (
+                f"it declares {capability.name}, but {problem}"
+                for problem in compare_members(kernel, face)
+            )
     for attribute, protocol in wanted:
         manager, problem = _read(kernel, attribute)
         if problem:

@@ -9,6 +9,7 @@ import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar, get_type_hints
+from weakref import WeakKeyDictionary
 
 from sage_kernel_api.errors import KernelContractError, KernelSpecError
 from sage_kernel_api.plugins.names import did_you_mean
@@ -51,6 +52,9 @@ class _Field:
     @property
     def is_required(self) -> bool:
         return self.default is _REQUIRED
+
+
+_KNOWN: Final[WeakKeyDictionary[type, tuple[_Field, ...]]] = WeakKeyDictionary()
 
 
 def describe_options(options_class: type[Any] | None) -> tuple[OptionInfo, ...]:
@@ -169,10 +173,20 @@ def _error(spec: KernelSpec, origin: str, problems: list[str]) -> KernelSpecErro
 def _fields_of(options_class: type[Any] | None) -> list[_Field]:
     if options_class is None:
         return []
+    # Before the cache: what is no class need not be hashable.
+    if not isinstance(options_class, type):
+        raise KernelContractError(f"{options_class!r} is not an options class")
+    if options_class not in _KNOWN:
+        # Each start of a kernel asks, and type hints are slow to evaluate.
+        _KNOWN[options_class] = _fields_of_class(options_class)
+    return list(_KNOWN[options_class])
+
+
+def _fields_of_class(options_class: type[Any]) -> tuple[_Field, ...]:
     defaults = dict(_defaults(options_class))
     try:
         hints = get_type_hints(options_class, include_extras=True)
-        return [_Field(name, option_type(hints[name]), defaults[name]) for name in defaults]
+        return tuple(_Field(name, option_type(hints[name]), defaults[name]) for name in defaults)
     except (TypeError, NameError, AttributeError) as error:
         raise KernelContractError(
             f"Options class {options_class.__qualname__!r} cannot be read from a spec: {error}. "
@@ -183,8 +197,6 @@ def _fields_of(options_class: type[Any] | None) -> list[_Field]:
 
 def _defaults(options_class: type[Any]) -> Iterator[tuple[str, object]]:
     """Yield each field of the class with its default, `_REQUIRED` if it has none."""
-    if not isinstance(options_class, type):
-        raise KernelContractError(f"{options_class!r} is not an options class")
     if hasattr(options_class, "__struct_fields__"):
         # Whoever made a Struct has imported msgspec; everybody else does without.
         import msgspec

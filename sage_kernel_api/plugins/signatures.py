@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from inspect import Parameter, Signature
+from types import FunctionType
 from typing import Any, Final
 
-__all__ = ["compare_members", "protocol_members"]
+__all__ = ["compare_members", "member_template", "protocol_members"]
 
 _MISSING: Final = object()
 _POSITIONAL: Final = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
@@ -64,15 +66,17 @@ def _compare_method(
         return
     if inspect.iscoroutinefunction(method):
         yield f"{owner}.{name} is `async def` and must be a plain `def`"
-    expected = _without_self(inspect.signature(wanted))
-    try:
-        actual = _signature(target, name, found, method)
-    except (ValueError, TypeError):
-        # Compiled code without a signature: nothing to compare, and no proof against it.
-        return
-    problems = list(_compare(expected, actual))
+    drops_self = _drops_self(target, name, found)
+    # Plain functions never change their signature, and are asked again for each kernel made.
+    is_lasting = _is_plain_function(method) and _is_plain_function(wanted)
+    differences = _remembered_differences if is_lasting else _differences
+    problems = differences(wanted, method, drops_self)
     if problems:
         yield f"{owner}.{name}: {'; '.join(problems)}; write: {_template(name, wanted)}"
+
+
+def _is_plain_function(found: object) -> bool:
+    return isinstance(found, FunctionType)
 
 
 def _underlying(found: object) -> object:
@@ -81,12 +85,24 @@ def _underlying(found: object) -> object:
     return found
 
 
-def _signature(target: object, name: str, found: object, method: Callable[..., Any]) -> Signature:
-    signature = inspect.signature(method)
+def _drops_self(target: object, name: str, found: object) -> bool:
     in_class = inspect.getattr_static(_class_of(target), name, _MISSING) is found
-    if in_class and not isinstance(found, staticmethod) and _takes_self(found):
-        return _without_self(signature)
-    return signature
+    return in_class and not isinstance(found, staticmethod) and _takes_self(found)
+
+
+def _differences(
+    wanted: Callable[..., Any], method: Callable[..., Any], drops_self: bool
+) -> tuple[str, ...]:
+    try:
+        actual = inspect.signature(method)
+    except (ValueError, TypeError):
+        # Compiled code without a signature: nothing to compare, and no proof against it.
+        return ()
+    expected = _without_self(inspect.signature(wanted))
+    return tuple(_compare(expected, _without_self(actual) if drops_self else actual))
+
+
+_remembered_differences = lru_cache(maxsize=1024)(_differences)
 
 
 def _class_of(target: object) -> type:
@@ -170,6 +186,18 @@ def _compare_default(wanted: Parameter, found: Parameter | None, used: set[str])
     used.add(found.name)
     if wanted.default is not Parameter.empty and found.default is Parameter.empty:
         yield f"parameter `{found.name}` needs a default ({wanted.default!r})"
+
+
+def member_template(protocol: type, name: str) -> str:
+    """Return what an implementer has to write for one member; empty if there is none.
+
+    Example:
+        >>> from sage_kernel_api.storage import StateManager
+        >>> member_template(StateManager, "clear_state")
+        'def clear_state(self, key: str) -> bool'
+    """
+    wanted = protocol_members(protocol).get(name)
+    return "" if wanted is None else _template(name, wanted)
 
 
 def _template(name: str, wanted: object) -> str:

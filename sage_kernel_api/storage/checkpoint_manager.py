@@ -49,8 +49,17 @@ class CheckpointManager(Protocol):
         """
 
     @abstractmethod
-    def create_savepoint(self, job_id: JobId, path: str | PathLike[str]) -> CheckpointId:
+    def create_savepoint(
+        self, job_id: JobId, path: str | PathLike[str], *, is_last: bool = False
+    ) -> CheckpointId:
         """Write a savepoint (a checkpoint that other kernels can read) to *path*.
+
+        Args:
+            job_id: The job.
+            path: A file that does not exist yet.
+            is_last: The job takes no checkpoint after it, so that no output of later records is
+                committed: what comes next is that the job is cancelled. If the savepoint fails,
+                the job goes on as before.
 
         Raises:
             JobNotFoundError: No such job.

@@ -11,6 +11,7 @@ from sage_kernel_api.values.connections import (
     PartitionStrategy,
 )
 from sage_kernel_api.values.ids import CheckpointId, JobId, StepId, TaskId
+from sage_kernel_api.values.physical import PhysicalChain, PhysicalDescription, PhysicalEdge
 from sage_kernel_api.values.records import (
     DEAD_LETTER_OUTPUT,
     NONE_KEY,
@@ -49,6 +50,9 @@ __all__ = [
     "PartitionStrategy",
     "Partitioner",
     "Payload",
+    "PhysicalChain",
+    "PhysicalDescription",
+    "PhysicalEdge",
     "StepId",
     "StepStatus",
     "StopSignal",

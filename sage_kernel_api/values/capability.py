@@ -51,6 +51,8 @@ class Capability(StrEnum):
     """Per-step choice of what a failing record does: fail, skip, dead letter, retry."""
     TASKS = "tasks"
     """The running tasks can be listed with their counters."""
+    EXPLAIN = "explain"
+    """How a job would run can be shown without running it: chains, lanes, channels."""
     QUEUES = "queues"
     """Named bounded queues can be made and inspected."""
     PROCESS_LANES = "process-lanes"

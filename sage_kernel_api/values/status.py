@@ -36,7 +36,11 @@ TERMINAL_STATES: Final[frozenset[JobState]] = frozenset(
 
 
 class StepStatus(TypedDict):
-    """Counters of one step, summed over its instances, in records since the job began."""
+    """Counters of one step, summed over its instances, in records since the job began.
+
+    Kernels that do not measure times and depths leave these entries out. Steps that share a
+    task share its times: each of them shows all of it.
+    """
 
     records_in: int
     records_out: int
@@ -46,6 +50,14 @@ class StepStatus(TypedDict):
     """Records handed to the dead-letter output."""
     retries: int
     """Repeated calls under the policy ``on_error="retry"``."""
+    busy_s: NotRequired[float]
+    """Seconds in which its tasks worked."""
+    idle_s: NotRequired[float]
+    """Seconds in which its tasks waited for input."""
+    blocked_s: NotRequired[float]
+    """Seconds in which its tasks waited for room downstream: back-pressure."""
+    queue_depth: NotRequired[int]
+    """Records that wait in front of it now."""
 
 
 class EdgeStatus(TypedDict):

@@ -1,4 +1,4 @@
-"""Named bounded queues of the contract, on the same channel as the running jobs.
+"""Named bounded queues of the contract, and a look at the channels of running jobs.
 
 Layer: channels.
 """
@@ -6,8 +6,9 @@ Layer: channels.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from difflib import get_close_matches
+from typing import NoReturn
 
 from sage_kernel_api.communication import Queue, QueueManager, QueueStatus
 from sage_kernel_api.errors import ChannelClosedError, ChannelTimeoutError, ConfigurationError
@@ -15,7 +16,7 @@ from sage_kernel_api.values import Payload
 from sage_kernel_default.channels.local import LocalChannel
 from sage_kernel_default.engine.ports import Bell, Frame
 
-__all__ = ["BoundedQueue", "LocalQueueManager"]
+__all__ = ["BoundedQueue", "ChannelView", "LocalQueueManager"]
 
 
 class _Silent(Bell):
@@ -76,12 +77,55 @@ class BoundedQueue(Queue):
         return self.is_closed or self.size() > 0
 
 
-class LocalQueueManager(QueueManager):
-    """The named queues of one kernel."""
+class ChannelView(Queue):
+    """A channel of a running job: to be looked at only, or its ledger would not balance."""
 
-    def __init__(self, check_open: Callable[[], None]) -> None:
-        """Args: check_open: Raises `KernelClosedError` once the kernel was shut down."""
+    is_closed = False
+
+    def __init__(self, name: str, size: int, capacity: int) -> None:
+        """Args: capacity: In records; 0 for without bound."""
+        self.name = name
+        self.capacity = capacity
+        self._size = size
+
+    def put(self, item: Payload, *, timeout_s: float | None = None) -> NoReturn:
+        """Refuse."""
+        raise self._refusal()
+
+    def get(self, *, timeout_s: float | None = None) -> NoReturn:
+        """Refuse."""
+        raise self._refusal()
+
+    def close(self) -> None:
+        """Do nothing: its job closes it."""
+
+    def size(self) -> int:
+        """Return how many records it held when it was looked for."""
+        return self._size
+
+    def _refusal(self) -> ChannelClosedError:
+        return ChannelClosedError(
+            f"{self.name!r} is a channel of a running job, and carries only what its tasks send. "
+            "Make a queue of your own with create_queue()."
+        )
+
+
+class LocalQueueManager(QueueManager):
+    """The named queues of one kernel, and the channels of its running jobs."""
+
+    def __init__(
+        self,
+        check_open: Callable[[], None],
+        channels: Callable[[], Mapping[str, ChannelView]],
+    ) -> None:
+        """Take what the kernel has.
+
+        Args:
+            check_open: Raises `KernelClosedError` once the kernel was shut down.
+            channels: Looks at the channels of the running jobs.
+        """
         self._check_open = check_open
+        self._channels = channels
         self._lock = threading.Lock()
         self._queues: dict[str, BoundedQueue] = {}
 
@@ -98,12 +142,16 @@ class LocalQueueManager(QueueManager):
             queue = self._queues[name] = BoundedQueue(name, capacity)
             return queue
 
-    def get_queue(self, name: str) -> BoundedQueue:
+    def get_queue(self, name: str) -> BoundedQueue | ChannelView:
         """Return the queue of that name."""
         with self._lock:
             if name in self._queues:
                 return self._queues[name]
-            near = get_close_matches(str(name), self._queues) or sorted(self._queues)[:5]
+        channels = self._channels()
+        if name in channels:
+            return channels[name]
+        known = [*self._queues, *channels]
+        near = get_close_matches(str(name), known) or sorted(known)[:5]
         raise ConfigurationError(
             f"There is no queue named {name!r}. Nearest: {', '.join(near) or 'there are none'}."
         )
@@ -112,6 +160,10 @@ class LocalQueueManager(QueueManager):
         """Close and forget a queue."""
         with self._lock:
             queue = self._queues.pop(name, None)
+        if queue is None and name in self._channels():
+            raise ConfigurationError(
+                f"{name!r} is a channel of a running job; cancel the job instead."
+            )
         if queue is not None:
             queue.close()
         return queue is not None
@@ -119,13 +171,16 @@ class LocalQueueManager(QueueManager):
     def list_queues(self) -> list[QueueStatus]:
         """Return one entry per queue, sorted by name."""
         with self._lock:
-            queues = sorted(self._queues.values(), key=lambda queue: queue.name)
+            queues: list[BoundedQueue | ChannelView] = list(self._queues.values())
+        queues.extend(self._channels().values())
         return [
             QueueStatus(name=q.name, size=q.size(), capacity=q.capacity, is_closed=q.is_closed)
-            for q in queues
+            for q in sorted(queues, key=lambda queue: queue.name)
         ]
 
     def close(self) -> None:
         """Close and forget all queues."""
-        for status in self.list_queues():
-            self.delete_queue(status["name"])
+        with self._lock:
+            own = list(self._queues)
+        for name in own:
+            self.delete_queue(name)

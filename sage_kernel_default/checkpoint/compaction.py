@@ -17,8 +17,8 @@ from sage_kernel_default.checkpoint.manifest import SegmentRef
 
 __all__ = ["MAX_RUNS", "runs_to_merge"]
 
-MAX_RUNS: Final = 4
-"""Fewer runs than this are left alone: merging two small ones gains little."""
+MAX_RUNS: Final = 8
+"""Fewer runs than this are left alone: a task with many changes sends a new base before."""
 
 
 def runs_to_merge(segments: Sequence[SegmentRef]) -> int:

@@ -121,6 +121,8 @@ class RealDisk(Disk):
                 check_same_thread=False,
                 timeout=0,
             )
+        # A damaged text must reach those who compare it, not fail on the way.
+        connection.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
         return _SqliteDatabase(connection)
 
     def file_system(self, folder: Path) -> str:
@@ -175,6 +177,9 @@ class _SqliteDatabase(Database):
 def _translated() -> Iterator[None]:
     try:
         yield
+    except UnicodeDecodeError as error:
+        # SQLite's own message quotes what it could not read.
+        raise DatabaseError("malformed text", "damage") from error
     except sqlite3.Error as error:
         name = getattr(error, "sqlite_errorname", "")
         kind = _KINDS.get(name) or ("damage" if name.startswith("SQLITE_CORRUPT") else "other")

@@ -9,8 +9,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Final
 
-from sage_kernel_api.communication import key_group, owner_of
+from sage_kernel_api.communication import key_groups
 from sage_kernel_api.errors import StateError
+from sage_kernel_api.storage.savepoints import owned_groups
 from sage_kernel_api.storage.value_codec import ValueCodec
 from sage_kernel_api.values import Payload
 from sage_kernel_default.checkpoint.values import EMPTY_COLUMN, KeyedChanges, StepSnapshot
@@ -46,9 +47,11 @@ def pack_table(
         StateError: A key or value cannot be kept; the message names table and key.
     """
     chunks: list[KeyedChanges] = []
-    rest = iter(changed.items())
-    while batch := list(islice(rest, CHUNK_ROWS)):
-        chunks += _pack_rows(codec, table, [key for key, _ in batch], [value for _, value in batch])
+    # Columns from the beginning: a pair for each key would cost more than its encoding.
+    all_keys, all_values = list(changed), list(changed.values())
+    for start in range(0, len(all_keys), CHUNK_ROWS):
+        end = start + CHUNK_ROWS
+        chunks += _pack_rows(codec, table, all_keys[start:end], all_values[start:end])
     if is_base:
         first, *others = chunks or [KeyedChanges(table, EMPTY_COLUMN, EMPTY_COLUMN, 0)]
         base = KeyedChanges(table, first.keys, first.values, first.rows, is_base=True)
@@ -105,9 +108,11 @@ def unpack_tables(
     for snapshot in snapshots:
         for name, rows in _tables_of(codec, snapshot).items():
             mine = tables.setdefault(name, {})
-            for key, value in rows.items():
-                if owner_of(key_group(key), parallelism) == index:
-                    mine[key] = value
+            groups = key_groups([*rows])
+            owned = owned_groups(parallelism)[index]
+            mine.update(
+                item for item, group in zip(rows.items(), groups, strict=True) if group in owned
+            )
     return tables
 
 

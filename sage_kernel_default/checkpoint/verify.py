@@ -161,7 +161,7 @@ def _check_identity(database: Database, place: Place, mark: HighWaterMark, job: 
     if len(rows) != 1 or rows[0][0] != mark.store:
         raise _corrupt(place.database, f"it does not belong to {place.mark.name}")
     if rows[0][1] != job:
-        name = rows[0][1].decode("utf-8", "replace")
+        name = rows[0][1].decode("utf-8", "replace") if isinstance(rows[0][1], bytes) else "?"
         raise _corrupt(place.database, f"it is the state of the job {name!r}")
 
 

@@ -6,6 +6,7 @@ It gets clock, spawner and channels passed in, and imports no thread, time or fi
 from sage_kernel_default.engine.assembly import Assembly
 from sage_kernel_default.engine.context import StepContext, Surroundings
 from sage_kernel_default.engine.marks import MAX_WATERMARK, Barrier, Mark, Watermark
+from sage_kernel_default.engine.pacing import Pace, Pacer
 from sage_kernel_default.engine.ports import (
     DONE,
     PROGRESSED,
@@ -38,6 +39,8 @@ __all__ = [
     "LoopMonitor",
     "Mark",
     "Outcome",
+    "Pace",
+    "Pacer",
     "Patience",
     "SnapshotDesk",
     "StepContext",

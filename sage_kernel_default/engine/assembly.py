@@ -80,12 +80,6 @@ class Assembly:
         """Return the number of records handed to channels."""
         return sum(self.channels[spec].sent for spec in self.spec.outputs)
 
-    @property
-    def queue_depth(self) -> int:
-        """Return the number of records that wait in the input channels."""
-        inputs = [self.channels[spec] for spec in self.spec.inputs]
-        return sum(channel.sent - channel.consumed for channel in inputs)
-
     def make_operators(
         self, begin: Callable[[str], None], now_us: Callable[[], int]
     ) -> list[Operator]:
@@ -119,7 +113,7 @@ class Assembly:
                 step, runnable, context, counters, sees_keys=sees_keys, sees_times=sees_times
             )
         except BaseException as error:
-            raise step_error(step, error, doing="the constructor") from error
+            raise step_error(step, error, doing="making the function") from error
 
     def wire(
         self,

@@ -9,10 +9,11 @@ frame's variables tell the record.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import Any
+from types import BuiltinMethodType
+from typing import Any, Final
 
 from sage_kernel_api.runnable import (
     KIND_ASSIGN_TIME,
@@ -24,7 +25,7 @@ from sage_kernel_api.runnable import (
     KIND_SINK,
 )
 from sage_kernel_default.engine.operators import Operator
-from sage_kernel_default.engine.segments import Buffer, Segment
+from sage_kernel_default.engine.segments import Buffer, Router, Segment
 from sage_kernel_default.engine.tables import TrackedTable
 from sage_kernel_default.engine.tally import EdgeCounters
 from sage_kernel_default.plan import Edge
@@ -134,10 +135,10 @@ class LoopWriter:
         self._tally.append(0)
         return name
 
-    def count(self) -> str:
+    def count(self, start: str = "0.0") -> str:
         """Return a new counter that begins at 0 in each run."""
         # A float is counted up faster than an int beyond 256, and as exactly in one frame.
-        return self._count("0.0")
+        return self._count(start)
 
     def place(self, count: str) -> tuple[list[int], int]:
         """Return where a counter is added up."""
@@ -182,9 +183,27 @@ class LoopBody:
         self._time = time
 
     def step(
-        self, edge: Edge, value: str, key: str, count: str, indent: int, *, from_buffer: bool
+        self,
+        edge: Edge,
+        value: str,
+        key: str,
+        count: str,
+        indent: int,
+        *,
+        from_buffer: bool,
+        blame: tuple[Operator, str, str] | None = None,
     ) -> None:
-        """Write the work of the step that *edge* leads to, and of all that it feeds."""
+        """Write the work of the step that *edge* leads to, and of all that it feeds.
+
+        Args:
+            edge: The way into the step.
+            value: The record, as a variable or, with *blame*, as a call that makes it.
+            key: The variable of its key.
+            count: The counter of the records on the edge.
+            indent: Depth of the block.
+            from_buffer: Whether the edge comes from outside of the loop.
+            blame: Whose failure it is if the line fails; None for the step itself.
+        """
         w = self._w
         operator = w.operator_of(edge.downstream)
         ledger = w.counters_of(edge)
@@ -192,7 +211,7 @@ class LoopBody:
             ledger.produced.append(w.place(count))
             ledger.consumed.append(w.place(count))
         operator.counters.ins.append(w.place(count))
-        here = (operator, value, key)
+        here = blame or (operator, value, key)
         if operator.sees_keys and operator.reads_key:
             context = w.bind("context", operator.context)
             self._line(indent, f"{context}.key = {key}", None)
@@ -213,12 +232,17 @@ class LoopBody:
         self, op: Operator, edge: Edge, value: str, key: str, count: str, indent: int
     ) -> None:
         w, kind = self._w, op.kind
-        here = (op, value, key)
+        here = self._here or (op, value, key)
         if kind == KIND_MAP:
-            result = w.variable("v")
-            self._line(indent, f"{result} = {w.bind('map', op.call)}({value})", here)
             op.counters.keeps_count = True
-            self._feed(op, result, key, count, indent)
+            result = f"{w.bind('map', op.call)}({value})"
+            if self._is_taken_without_fail(op):
+                # One line for both: a variable in between would cost, and nobody asks for it.
+                self._feed(op, result, key, count, indent, blame=here)
+            else:
+                variable = w.variable("v")
+                self._line(indent, f"{variable} = {result}", here)
+                self._feed(op, variable, key, count, indent)
         elif kind == KIND_FILTER:
             self._line(indent, f"if {w.bind('filter', op.call)}({value}):", here)
             self._feed_counted(op, value, key, indent + 1)
@@ -247,14 +271,28 @@ class LoopBody:
 
     def _flatmap(self, op: Operator, value: str, key: str, indent: int) -> None:
         w, here = self._w, (op, value, key)
-        items, item = w.variable("items"), w.variable("v")
+        items, item, limit = w.variable("items"), w.variable("v"), w.variable("limit")
         collected, merge = w.bind("collected", op.collected), w.bind("merge", _merge)
+        count = w.count("0")
+        op.counters.outs.append(w.place(count))
+        watched = w.bind("watched", _watch(w.breathe, *w.place(count)))
+        w.at_start(f"{limit} = {_BREATHE_AFTER}")
         self._line(indent, f"{items} = {w.bind('flatmap', op.call)}({value})", here)
         self._line(indent, f"if {collected}: {items} = {merge}({collected}, {items})", here)
         # A second round only for a generator that collects while it is read.
         self._line(indent, f"while {items} is not None:", here)
+        # A short list is counted at once. A copy, since the user's code may change the list
+        # while it is read. Everything else is counted, and may be paused, item by item.
+        is_short = f"type({items}) in {w.bind('sized', _SIZED)} and len({items}) < {_BREATHE_AFTER}"
+        self._line(indent + 1, f"if {is_short}:", here)
+        self._line(indent + 2, f"{items} = tuple({items})", here)
+        self._line(indent + 2, f"{count} += len({items})", here)
+        self._line(indent + 2, f"if {count} >= {limit}:", None)
+        self._line(indent + 3, f"{w.bind('breathe', w.breathe)}()", here)
+        self._line(indent + 3, f"{limit} = {count} + {_BREATHE_AFTER}", None)
+        self._line(indent + 1, f"else: {items} = {watched}({items})", here)
         self._line(indent + 1, f"for {item} in {items}:", here)
-        self._feed_counted(op, item, key, indent + 2, may_be_many=True)
+        self._feed(op, item, key, count, indent + 2)
         self._line(indent + 1, f"{items} = {merge}({collected}) if {collected} else None", here)
 
     def _reduce(self, op: Operator, value: str, key: str, count: str, indent: int) -> None:
@@ -341,6 +379,20 @@ class LoopBody:
             self._line(indent + 1, f"{limit} = {count} + {_BREATHE_AFTER}", None)
         self._feed(op, value, key, count, indent, time)
 
+    def _is_taken_without_fail(self, op: Operator) -> bool:
+        """Tell whether a result of *op* is handed on once, in a call that does not fail.
+
+        The line of both calls then can only mean a failure of *op* itself.
+        """
+        w = self._w
+        edges = [edge for edge in w.outputs_of(op.step.id) if edge.output is None]
+        if len(edges) != 1:
+            return False
+        if (buffer := w.buffer_of(edges[0])) is not None:
+            return buffer.router is None
+        taker = w.operator_of(edges[0].downstream)
+        return taker.kind == KIND_SINK and taker.rescue_for is None and _appends(taker.call)
+
     def _feed(
         self,
         op: Operator,
@@ -349,6 +401,7 @@ class LoopBody:
         count: str,
         indent: int,
         time: str | None = None,
+        blame: tuple[Operator, str, str] | None = None,
     ) -> None:
         w, time_before = self._w, self._time
         self._time = time or time_before
@@ -357,9 +410,12 @@ class LoopBody:
                 continue
             buffer = w.buffer_of(edge)
             if buffer is None:
-                self.step(edge, value, key, count, indent, from_buffer=False)
+                self.step(edge, value, key, count, indent, from_buffer=False, blame=blame)
                 continue
-            self._line(indent, f"{w.bind('put', buffer.values.append)}({value})", None)
+            if buffer.router is not None:
+                self._route(op, buffer.router, value, key, count, edge, indent)
+                continue
+            self._line(indent, f"{w.bind('put', buffer.values.append)}({value})", blame)
             if buffer.is_keyed:
                 self._line(indent, f"{w.bind('put_key', buffer.keys.append)}({key})", None)
             if buffer.is_timed:
@@ -368,8 +424,58 @@ class LoopBody:
             w.count_produced(edge, count)
         self._time = time_before
 
+    def _route(
+        self,
+        op: Operator,
+        router: Router,
+        value: str,
+        key: str,
+        count: str,
+        edge: Edge,
+        indent: int,
+    ) -> None:
+        """Put a record straight into the frame of the instance that has its key."""
+        w, here = self._w, (op, value, key)
+        put, put_key = w.variable("put"), w.variable("put_key")
+        routes, find = w.bind("routes", router.routes), w.bind("find", router.find)
+        self._line(indent, f"try: {put}, {put_key} = {routes}[{key}]", here)
+        # Not seen yet, or not hashable and refused now.
+        self._line(indent, "except (KeyError, TypeError):", None)
+        self._line(indent + 1, f"{put}, {put_key} = {find}({key}, {value})", here)
+        self._line(indent, f"{put}({value}); {put_key}({key})", None)
+        w.count_produced(edge, count)
+
     def _line(self, indent: int, text: str, step: tuple[Operator, str, str] | None) -> None:
         self.lines.append(("    " * indent + text, step))
+
+
+_SIZED: Final = frozenset({list, tuple})
+
+
+def _watch(
+    breathe: Callable[[], None], tally: list[int], index: int
+) -> Callable[[Iterable[Any]], Iterator[Any]]:
+    """Return what reads an iterable of any length, counts its items and breathes on the way."""
+
+    def watched(items: Iterable[Any]) -> Iterator[Any]:
+        count = 0
+        for item in items:
+            count += 1
+            if not count % _BREATHE_AFTER:
+                breathe()
+            yield item
+        tally[index] += count
+
+    return watched
+
+
+def _appends(call: Callable[..., Any]) -> bool:
+    """Tell whether *call* is the ``append`` of a list: it takes everything, and never fails."""
+    return (
+        isinstance(call, BuiltinMethodType)
+        and call == getattr(call.__self__, "append", None)
+        and type(call.__self__) is list
+    )
 
 
 def _merge(collected: list[Any], items: Iterable[Any] | None = None) -> Iterable[Any]:

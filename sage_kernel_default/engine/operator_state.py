@@ -11,7 +11,8 @@ from typing import Final, cast
 
 from sage_kernel_api.communication import key_group, owner_of
 from sage_kernel_api.errors import CheckpointError, StateError
-from sage_kernel_api.runnable import StatefulRunnable, TransactionalRunnable
+from sage_kernel_api.runnable import StatefulRunnable, TransactionalRunnable, UpgradingRunnable
+from sage_kernel_api.storage.state_upgrade import STATE_VERSION
 from sage_kernel_api.storage.value_codec import ValueCodec
 from sage_kernel_api.values import Payload
 from sage_kernel_default.checkpoint.tables import pack_table, unpack_tables
@@ -39,6 +40,7 @@ SAVED: Final = "__saved__"
 """Entry of the values that the function saved by name."""
 FINISHED: Final = "__finished__"
 """Entry of a step whose ``finish`` is done: it must not emit its last results again."""
+_RESERVED: Final = frozenset({SAVED, FINISHED, STATE_VERSION})
 
 Pending = tuple[int, Payload, Payload, Time]
 """A record inside of a step: number of its edge among the step's inputs, the record, its key and
@@ -69,6 +71,11 @@ def operator_entries(operator: Operator, codec: ValueCodec) -> dict[str, bytes]:
                     "Name what makes up the state in __state_include__, or leave it out by "
                     "__state_exclude__."
                 ) from error
+    if (
+        _is_upgrading(runnable)
+        and (version := cast("UpgradingRunnable", runnable).state_version) > 1
+    ):
+        entries[STATE_VERSION] = codec.encode(version)
     manager = operator.context.state_manager
     if isinstance(manager, NamedValues) and (saved := manager.export_values()):
         entries[SAVED] = codec.encode(dict(saved))
@@ -87,6 +94,7 @@ def keyed_changes(operator: Operator, codec: ValueCodec) -> list[KeyedChanges]:
             found += pack_table(
                 codec, name, changes.entries, changes.deleted, is_base=changes.is_base
             )
+            table.settle()
     return found
 
 
@@ -138,8 +146,9 @@ def restore_operator(
     for name, entries in unpack_tables(codec, saved, index, parallelism).items() if saved else ():
         table = operator.context.table(name)
         assert isinstance(table, TrackedTable), "made under a desk"
-        table.fill(entries)
-        table.note_stored(stored[name], wants_base=not is_same)
+        upgraded = _upgraded_table(operator.runnable, _version_in(mine, codec), name, entries)
+        table.fill(upgraded)
+        table.note_stored(stored[name], wants_base=not is_same or upgraded is not entries)
 
 
 def _restore_entries(
@@ -151,10 +160,12 @@ def _restore_entries(
     is_same: bool,
 ) -> None:
     states = [
-        {n: codec.decode(v) for n, v in one.operator.items() if n not in (SAVED, FINISHED)}
-        for one in mine
+        {n: codec.decode(v) for n, v in one.operator.items() if n not in _RESERVED} for one in mine
     ]
     runnable = operator.runnable
+    if _is_upgrading(runnable):
+        upgrading, version = cast("UpgradingRunnable", runnable), _version_in(mine, codec)
+        states = [dict(upgrading.upgrade_state(version, state)) for state in states]
     is_stateful = _is_stateful(runnable)
     shares = is_stateful and cast("StatefulRunnable", runnable).state_sharing == "all"
     stuck = [one for one in mine if SAVED in one.operator] or ([] if shares else any(states))
@@ -175,6 +186,25 @@ def _restore_entries(
     manager = operator.context.state_manager
     if is_same and mine and SAVED in mine[0].operator and isinstance(manager, NamedValues):
         manager.import_values(cast("Mapping[str, Payload]", codec.decode(mine[0].operator[SAVED])))
+
+
+def _version_in(saved: Sequence[StepSnapshot], codec: ValueCodec) -> int:
+    """Return the version of stored state; all instances of a step have left the same one."""
+    found = [
+        codec.decode(one.operator[STATE_VERSION]) for one in saved if STATE_VERSION in one.operator
+    ]
+    if found and type(found[0]) is not int:
+        raise StateError(f"Stored state has the version {found[0]!r:.80}, which is no number.")
+    return found[0] if found else 1
+
+
+def _upgraded_table(
+    runnable: object, version: int, table: str, rows: dict[Payload, Payload]
+) -> dict[Payload, Payload]:
+    if not _is_upgrading(runnable):
+        return rows
+    upgraded = cast("UpgradingRunnable", runnable).upgrade_table(version, table, rows)
+    return rows if upgraded is rows else dict(upgraded)
 
 
 def has_finished(saved: Sequence[StepSnapshot], index: int, parallelism: int) -> bool:
@@ -223,6 +253,10 @@ def is_transactional(operator: Operator) -> TransactionalRunnable | None:
     if all(callable(getattr(runnable, name, None)) for name in members):
         return cast("TransactionalRunnable", runnable)
     return None
+
+
+def _is_upgrading(runnable: object) -> bool:
+    return callable(getattr(runnable, "upgrade_table", None))
 
 
 def _is_stateful(runnable: object) -> bool:

@@ -15,7 +15,7 @@ from sage_kernel_api.lifecycle import blame_record
 from sage_kernel_api.values import PartitionStrategy, Payload
 from sage_kernel_default.engine.marks import Mark
 from sage_kernel_default.engine.ports import Channel, Frame
-from sage_kernel_default.engine.segments import Time
+from sage_kernel_default.engine.segments import Puts, Router, Time
 from sage_kernel_default.engine.tally import EdgeCounters
 from sage_kernel_default.engine.termination import LoopMonitor
 from sage_kernel_default.plan import Edge
@@ -50,7 +50,8 @@ class Outlet:
         self.is_keyed = edge.is_keyed
         self.is_timed = edge.is_timed
         self._turn = 0
-        self._owners: dict[Payload, int] = {}
+        self.routes: dict[Payload, Puts] = {}
+        self._shares: list[tuple[list[Payload], list[Payload]]] = [([], []) for _ in channels]
         spread: dict[PartitionStrategy, Callable[[list[Payload], list[Payload]], None]] = {
             "forward": self._forward,
             "broadcast": self._broadcast,
@@ -60,6 +61,12 @@ class Outlet:
         }
         self._spread = spread
         self._usual = spread["forward" if len(self.channels) == 1 else edge.strategy]
+
+    @property
+    def router(self) -> Router | None:
+        """Return itself if its loops may sort records by key, in place of `flush`."""
+        by_key = self._usual == self._by_key and self.is_keyed and not self.is_timed
+        return self if by_key and self._loop is None else None
 
     @property
     def is_full(self) -> bool:
@@ -72,6 +79,7 @@ class Outlet:
         A step that emits into its loop while it finishes, after the loop ran dry, finds the
         edge closed: nobody could process these records. They are counted as dropped.
         """
+        self._put_shares()
         if not self.values:
             return
         values, keys = self.values[:], self.keys[:]
@@ -126,34 +134,35 @@ class Outlet:
     def _by_choice(self, values: list[Payload], keys: list[Payload]) -> None:
         partitioner = self.edge.partitioner
         width, is_timed = len(self.channels), self.is_timed
-        shares: list[tuple[list[Payload], list[Payload]]] = [([], []) for _ in self.channels]
         for value, key in zip(values, keys or repeat(None), strict=False):
             record = value[0] if is_timed else value
             try:
-                share = shares[choose_receiver(partitioner, record, width)]
+                share = self._shares[choose_receiver(partitioner, record, width)]
             except Exception as error:
                 blame_record(error, record)
                 raise
             share[0].append(value)
             share[1].append(key)
-        self._put_shares(shares)
+        self._put_shares()
 
     def _by_key(self, values: list[Payload], keys: list[Payload]) -> None:
-        shares: list[tuple[list[Payload], list[Payload]]] = [([], []) for _ in self.channels]
-        owners = self._owners
+        routes = self.routes
         for value, key in zip(values, keys or repeat(None), strict=False):
             try:
-                share = shares[owners[key]]
+                put, put_key = routes[key]
             except (KeyError, TypeError):  # not seen yet, or not hashable and refused below
-                share = shares[self._owner_of(key, value)]
-            share[0].append(value)
-            share[1].append(key)
-        self._put_shares(shares)
+                put, put_key = self.find(key, value)
+            put(value)
+            put_key(key)
+        self._put_shares()
 
-    def _put_shares(self, shares: list[tuple[list[Payload], list[Payload]]]) -> None:
-        for channel, (share_values, share_keys) in zip(self.channels, shares, strict=True):
-            if share_values:
-                channel.put(self._frame(share_values, share_keys))
+    def _put_shares(self) -> None:
+        for channel, (values, keys) in zip(self.channels, self._shares, strict=True):
+            if values:
+                # Copied, not exchanged: routes hold the append methods of these lists.
+                channel.put(self._frame(values[:], keys[:]))
+                values.clear()
+                keys.clear()
 
     def _frame(self, values: list[Payload], keys: list[Payload]) -> Frame:
         times = None
@@ -161,13 +170,15 @@ class Outlet:
             values, times = (list(column) for column in zip(*values, strict=True))
         return Frame(values, keys if self.is_keyed else None, times)
 
-    def _owner_of(self, key: Payload, value: Payload) -> int:
+    def find(self, key: Payload, value: Payload) -> Puts:
+        """Return where records of that key go; see `Router`."""
         try:
             owner = owner_of(key_group(key), len(self.channels))
         except KeyEncodingError as error:
             blame_record(error, value[0] if self.is_timed else value)
             raise
-        if len(self._owners) >= _CACHED_KEYS:
-            self._owners.clear()
-        self._owners[key] = owner
-        return owner
+        if len(self.routes) >= _CACHED_KEYS:
+            self.routes.clear()
+        values, keys = self._shares[owner]
+        self.routes[key] = puts = (values.append, keys.append)
+        return puts

@@ -5,15 +5,36 @@ Layer: engine. Pure.
 
 from __future__ import annotations
 
-from typing import Final
+from abc import abstractmethod
+from typing import Final, Protocol
 
-__all__ = ["Pace"]
+__all__ = ["Pace", "Pacer"]
 
 _LONG_S: Final = 0.02
 _FORGET: Final = 1.25
+_WAITING_S: Final = 0.00005
+"""A source that takes longer for a record is taken for one that waits for it."""
+_SENDING_SHARE: Final = 8
+"""Such a source gives records for so many times as long as it takes to send them on."""
 
 
-class Pace:
+class Pacer(Protocol):
+    """Decides how many records a task takes at once.
+
+    Attributes:
+        most: Never more than these.
+        limit: Size of the next frame, at least 1.
+    """
+
+    most: int
+    limit: int
+
+    @abstractmethod
+    def took(self, seconds: float, count: int, waited_s: float = 0.0, sent_s: float = 0.0) -> None:
+        """Learn from a frame of *count* records; may change `limit`. See `Pace.took`."""
+
+
+class Pace(Pacer):
     """The size of the next frame, from what the last ones cost.
 
     Starts at one record, so that the first result is there at once, and at most doubles.
@@ -21,26 +42,38 @@ class Pace:
     and let a job pause without waiting for hundreds of slow records.
     """
 
-    __slots__ = ("_cost_s", "_most", "_target_s", "limit")
+    __slots__ = ("_cost_s", "_target_s", "limit", "most")
 
     def __init__(self, most: int, target_s: float) -> None:
         """Args: target_s: How long a frame should take."""
-        self._most = most
+        self.most = most
         self._target_s = target_s
         self._cost_s = 0.0
         self.limit = 1
 
-    def took(self, seconds: float, count: int) -> None:
+    def took(self, seconds: float, count: int, waited_s: float = 0.0, sent_s: float = 0.0) -> None:
         """Learn from a frame of *count* records.
 
         What counts is the cheapest of the last frames: a thread that had to wait for the
         interpreter looks slow, and smaller frames would make it slower.
+
+        Args:
+            seconds: From the first look for records until all loops had run.
+            count: How many records there were.
+            waited_s: How much of it the source took. One that waits for its records gives
+                few at a time: what it has must not wait for what it has not.
+            sent_s: What sending the frame took after that.
         """
         if not count:
             return
+        if waited_s > _WAITING_S * count:
+            one_s = waited_s / count
+            worth_s = min(sent_s * _SENDING_SHARE, self._target_s)
+            self.limit = max(1, min(self.most, int(worth_s / one_s)))
+            return
         cost_s = seconds / count
         self._cost_s = min(cost_s, self._cost_s * _FORGET) if self._cost_s else cost_s
-        fitting = int(self._target_s / self._cost_s) if self._cost_s else self._most
+        fitting = int(self._target_s / self._cost_s) if self._cost_s else self.most
         if seconds > _LONG_S:
             fitting = min(fitting, int(count * _LONG_S / seconds))
-        self.limit = max(1, min(self._most, fitting, self.limit * 2))
+        self.limit = max(1, min(self.most, fitting, self.limit * 2))

@@ -5,13 +5,14 @@ Layer: engine.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol, TypeAlias, cast
 
 from sage_kernel_api.values import Payload
 from sage_kernel_default.plan import Edge
 
-__all__ = ["Buffer", "LoopFunction", "Records", "Segment", "Time", "clearable"]
+__all__ = ["Buffer", "LoopFunction", "Puts", "Records", "Router", "Segment", "Time", "clearable"]
 
 Time: TypeAlias = int | None
 """An event time in microseconds; None for a record that has none."""
@@ -36,6 +37,25 @@ def clearable(records: Sequence[Payload]) -> Records:
     return cast("Records", records) if hasattr(records, "clear") else list(records)
 
 
+Puts: TypeAlias = tuple[Callable[[Payload], None], Callable[[Payload], None]]
+"""What takes a record, and what takes its key."""
+
+
+class Router(Protocol):
+    """The receivers of the records of an edge that is spread by key."""
+
+    routes: dict[Payload, Puts]
+    """Of the keys that were seen lately."""
+
+    @abstractmethod
+    def find(self, key: Payload, value: Payload) -> Puts:
+        """Return where to put a record whose key is not in `routes`, and remember it.
+
+        Raises:
+            KeyEncodingError: The key of the record *value* has no stable encoding.
+        """
+
+
 class Buffer(Protocol):
     """Where a compiled loop puts records that leave it; the lists stay the same objects."""
 
@@ -44,6 +64,11 @@ class Buffer(Protocol):
     times: list[Time]
     is_keyed: bool
     is_timed: bool
+
+    @property
+    @abstractmethod
+    def router(self) -> Router | None:
+        """Return what spares the two lists: records are then put where their key belongs."""
 
 
 class Segment:
@@ -99,6 +124,10 @@ class Segment:
         self.is_running = False
         self._compile = compile_loop
         self._function: LoopFunction | None = None
+
+    @property
+    def router(self) -> None:
+        """None: a loop in the same task takes all keys."""
 
     def run_buffer(self) -> None:
         """Run the loop over what was collected; further records may be collected meanwhile."""

@@ -25,7 +25,7 @@ class TableChanges(NamedTuple):
     """What to store of a table.
 
     Attributes:
-        entries: Keys that were set, with their values; to be read before the next record.
+        entries: Keys that were set, with their values; to be read before `TrackedTable.settle`.
         deleted: Keys that were deleted.
         is_base: The entries are all that there are.
     """
@@ -123,11 +123,11 @@ class TrackedTable(MutableMapping[Payload, Payload]):
         self._wants_base = wants_base
 
     def take_changes(self) -> TableChanges | None:
-        """Return what has changed since the last call; None if nothing has.
+        """Return what has changed since the last `settle`; None if nothing has.
 
-        All entries, as a new base, when what was stored since the last base is more than the
-        table has: so the store need not merge, holds at most twice the table, and a snapshot
-        costs, on average, what has changed.
+        All entries, as a new base, when what was stored since the last base is half of what the
+        table has: so the store need not merge large tables, holds little more than they have, and
+        a snapshot costs, on average, what has changed.
         """
         delta, deleted = self.delta, self._deleted
         if not delta and not deleted and not self._wants_base:
@@ -135,12 +135,13 @@ class TrackedTable(MutableMapping[Payload, Payload]):
         gone = [key for key in deleted if key not in delta]
         changed = len(delta) + len(gone)
         self.base.update(delta)
-        is_base = self._wants_base or self._stored + changed > max(2 * len(self.base), _BASE_FROM)
-        changes = TableChanges(
-            self.base if is_base else dict(delta), [] if is_base else gone, is_base
-        )
+        limit = max(len(self.base) + len(self.base) // 2, _BASE_FROM)
+        is_base = self._wants_base or self._stored + changed > limit
         self._stored = len(self.base) if is_base else self._stored + changed
         self._wants_base = False
-        delta.clear()
-        deleted.clear()
-        return changes
+        return TableChanges(self.base if is_base else delta, [] if is_base else gone, is_base)
+
+    def settle(self) -> None:
+        """Begin the next epoch: what `take_changes` has returned was encoded."""
+        self.delta.clear()
+        self._deleted.clear()

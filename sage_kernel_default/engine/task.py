@@ -18,7 +18,7 @@ from sage_kernel_default.engine.failures import step_error
 from sage_kernel_default.engine.inlets import Inlet, TakenRecords
 from sage_kernel_default.engine.marks import Mark, Watermark
 from sage_kernel_default.engine.operators import Operator
-from sage_kernel_default.engine.pacing import Pace
+from sage_kernel_default.engine.pacing import Pacer
 from sage_kernel_default.engine.ports import (
     DONE,
     PROGRESSED,
@@ -62,6 +62,8 @@ class Task:
         state: For status.
         working_on: Id of the step whose life-cycle method or poll runs; for messages about
             tasks that do not come back.
+        has_open_calls: When it last began to wait, asynchronous calls were under way.
+        waits_for_commit: It last began to wait for the commit of the last checkpoint.
     """
 
     def __init__(
@@ -70,10 +72,9 @@ class Task:
         supervisor: Supervisor,
         clock: Clock,
         patience: Patience,
-        frame_size: int,
-        flush_s: float,
+        pace: Pacer,
     ) -> None:
-        """Args: flush_s: How long a frame should take, and so a result be held back."""
+        """Args: pace: How many records are taken at once, and so how long results are held."""
         self.assembly = assembly
         self.state: Literal["created", "running", "done", "failed"] = "created"
         self.times = TaskTimes()
@@ -81,14 +82,18 @@ class Task:
         self._supervisor = supervisor
         self._clock = clock
         self._patience = patience
-        self._pace = Pace(frame_size, flush_s)
+        self._pace = pace
         self._opened: list[Operator] = []
         self._wiring: Wiring | None = None
         self._has_source_ended = False
         self._left_s: float | None = None
+        self._worked_until = 0.0
         self._last_wait = ""
-        self._spill_after = frame_size * 4
+        self._spill_after = pace.most * 4
         self._broken: BaseException | None = None
+        self._waited_s = 0.0
+        self.has_open_calls = False
+        self.waits_for_commit = False
         self.snapshots: TaskSnapshots | None = None
 
     def attach(self, desk: SnapshotDesk, beginning: Beginning) -> None:
@@ -108,9 +113,22 @@ class Task:
             self._fail(error)
             outcome = self._end()
         self._left_s = self._clock.now_s()
-        self.times.busy_s += self._left_s - begun
-        self._last_wait = outcome.waiting_on
+        self.times.busy_s += self._left_s - begun - self._waited_s
+        self._waited_s = 0.0
+        self._note_wait(outcome.waiting_on)
         return outcome
+
+    @property
+    def waiting_on(self) -> str:
+        """Return what it waits for, in words, if it waits."""
+        return self._last_wait
+
+    def _note_wait(self, waiting_on: str) -> None:
+        self._last_wait = waiting_on
+        if waiting_on and (wiring := self._wiring) is not None and wiring.calls is not None:
+            self.has_open_calls = wiring.calls.is_working
+        # The last checkpoint is stored by somebody outside of the tasks, who then rings.
+        self.waits_for_commit = waiting_on == _COMMIT.waiting_on
 
     def interrupt(self) -> None:
         """End the running loops after the record at hand. From any thread, when stopping."""
@@ -235,7 +253,7 @@ class Task:
         inlet.segment.run(values, keys, times or [])
         self._settle(wiring)
         self._move_time(wiring)
-        self._pace.took(self._clock.now_s() - begun, count)
+        self._pace.took(self._worked_until - begun, count)
         return PROGRESSED
 
     def _take_mark(self, wiring: Wiring, inlet: Inlet, mark: Mark) -> Outcome:
@@ -300,12 +318,18 @@ class Task:
             records = clearable(poll.records)
         except BaseException as error:
             raise step_error(source.step, error, doing="poll") from error
-        source.counters.polled += len(records)
+        polled, count = self._clock.now_s(), len(records)
+        source.counters.polled += count
         if records and segment is not None:
             segment.run(records, [], [])
         self._settle(wiring)
         self._move_time(wiring)
-        self._pace.took(self._clock.now_s() - begun, len(records))
+        self._pace.took(
+            self._worked_until - begun,
+            count,
+            waited_s=polled - begun,
+            sent_s=self._clock.now_s() - self._worked_until,
+        )
         self._has_source_ended = poll.status == "ended"
         if poll.status == "idle":
             return Outcome("idle", _INPUT.waiting_on, max(poll.wait_s, 0.0))
@@ -370,9 +394,18 @@ class Task:
             raise
         while any(outlet.is_full for outlet in wiring.outlets):
             self._refuse_if_stopping()
-            if not self._patience.wait(None):
+            if not self._wait_for_room():
                 return
         self._refuse_if_stopping()
+
+    def _wait_for_room(self) -> bool:
+        self._note_wait(_ROOM.waiting_on)
+        begun = self._clock.now_s()
+        could_wait = self._patience.wait(None)
+        waited_s = self._clock.now_s() - begun
+        self._waited_s += waited_s
+        self.times.blocked_s += waited_s
+        return could_wait
 
     def pause(self, seconds: float) -> None:
         """Let *seconds* pass, unless the job ends before."""
@@ -399,6 +432,8 @@ class Task:
 
     def _move_on(self, wiring: Wiring) -> None:
         wiring.run_segments()
+        # What sending costs is no reason for smaller frames: most of it is paid per frame.
+        self._worked_until = self._clock.now_s()
         for outlet in wiring.outlets:
             try:
                 outlet.flush()

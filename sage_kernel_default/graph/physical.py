@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import count
 
 from sage_kernel_api.values import TaskId
 from sage_kernel_default.plan import Edge, Group, Grouping, LogicalPlan, group_steps
@@ -30,6 +31,7 @@ class ChannelSpec:
     """One writer task, one reader task, one edge.
 
     Attributes:
+        number: Position among the channels of the job.
         edge: Whose records it carries.
         writer: The task upstream.
         reader: The task downstream.
@@ -38,6 +40,7 @@ class ChannelSpec:
             cannot block itself.
     """
 
+    number: int
     edge: Edge
     writer: TaskSpec
     reader: TaskSpec
@@ -73,6 +76,7 @@ class PhysicalGraph:
 
 
 def _channels(grouping: Grouping, rows: list[list[TaskSpec]]) -> Iterator[ChannelSpec]:
+    numbers = count()
     for edge in grouping.breaks:
         writers, readers = (
             rows[grouping.group_of[edge.upstream]],
@@ -83,4 +87,5 @@ def _channels(grouping: Grouping, rows: list[list[TaskSpec]]) -> Iterator[Channe
         for writer in writers:
             targets = [readers[writer.index]] if edge.strategy == "forward" else readers
             for reader in targets:
-                yield ChannelSpec(edge, writer, reader, is_loop, is_loop and edge.is_feedback)
+                is_reserved = is_loop and edge.is_feedback
+                yield ChannelSpec(next(numbers), edge, writer, reader, is_loop, is_reserved)

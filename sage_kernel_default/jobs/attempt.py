@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from sage_kernel_api.values import JobId
 from sage_kernel_default.engine import Supervisor
 from sage_kernel_default.jobs.checkpoints import CheckpointWorker
-from sage_kernel_default.lanes import Fleet, Lane, TaskView
+from sage_kernel_default.jobs.deadlock import Watchdog
+from sage_kernel_default.lanes import Fleet, Lane, TaskView, Until
 
 __all__ = ["Attempt", "AttemptParts"]
 
@@ -46,9 +48,24 @@ class Attempt(Supervisor):
     parts: AttemptParts
 
     def __init__(
-        self, job_id: str, number: int, stop_timeout_s: float, noticed: Callable[[], None]
+        self,
+        job_id: JobId,
+        number: int,
+        stop_timeout_s: float,
+        look_every_s: float,
+        changed: threading.Condition,
+        noticed: Callable[[], None],
     ) -> None:
-        """Args: noticed: Called after a failure, from any thread."""
+        """Take what the attempt needs.
+
+        Args:
+            job_id: For messages.
+            number: Of the attempt.
+            stop_timeout_s: How long user code may take to end.
+            look_every_s: How often to look for a deadlock.
+            changed: Notified whenever something that `live` waits for may have changed.
+            noticed: Called after a failure, from any thread.
+        """
         self.number = number
         self.is_released = False
         self.is_paused = False
@@ -58,8 +75,9 @@ class Attempt(Supervisor):
         self.leaked: list[str] = []
         self._job_id = job_id
         self._stop_timeout_s = stop_timeout_s
+        self._look_every_s = look_every_s
         self._noticed = noticed
-        self._changed = threading.Condition()
+        self._changed = changed
         self._unopened = 0
         self._running = 0
 
@@ -68,25 +86,34 @@ class Attempt(Supervisor):
         self.parts = parts
         self._unopened, self._running = len(parts.tasks), len(parts.lanes)
 
-    def run(self) -> None:
-        """Start the lanes and wait for their end; on the job's own thread."""
+    def live(self) -> Iterator[Until]:
+        """Start the lanes and wait for their end; part of the job's own flow."""
         parts = self.parts
         for lane in parts.lanes:
             lane.start()
-        with self._changed:
-            self._changed.wait_for(lambda: not self._running or self.is_stopping)
-            self._changed.wait_for(lambda: not self._running, self._stop_timeout_s)
+        watchdog = Watchdog(parts.tasks, parts.fleet)
+        while self._running and not self.is_stopping:
+            yield Until(lambda: not self._running or self.is_stopping, self._look_every_s)
+            self._look_for_deadlock(watchdog)
+        yield Until(lambda: not self._running, self._stop_timeout_s)
         if parts.fleet is not None and not parts.fleet.has_ended:
             # Threads that wait for a lane which does not read go on once it is gone.
             parts.fleet.abandon()
-            with self._changed:
-                self._changed.wait_for(lambda: not self._running, _RELEASE_S)
+            yield Until(lambda: not self._running, _RELEASE_S)
         for lane in parts.lanes:
             if lane.has_ended:
                 lane.join()
             else:
                 self.leaked.extend(lane.abandon())
         self._end_checkpoints()
+
+    def _look_for_deadlock(self, watchdog: Watchdog) -> None:
+        # Tasks that wait to be released or resumed wait for others than each other.
+        if self.is_paused or self.is_stopping or not self.is_released or not self._running:
+            watchdog.forget()
+        elif (deadlock := watchdog.look()) is not None:
+            deadlock.job_id = self._job_id
+            self.task_failed(deadlock)
 
     def _end_checkpoints(self) -> None:
         worker = self.parts.checkpoints

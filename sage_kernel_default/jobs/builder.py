@@ -8,13 +8,15 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from sage_kernel_api.context import ServiceClient
+from sage_kernel_api.errors import PipelineError, ValueEncodingError
 from sage_kernel_api.lifecycle import CheckpointConfig, PipelineConfig, ServiceConfig
 from sage_kernel_api.storage import CheckpointStatus
 from sage_kernel_api.values import JobId, JobStatus
 from sage_kernel_default.checkpoint import CheckpointStore
-from sage_kernel_default.engine import Clock, Surroundings
+from sage_kernel_default.engine import Surroundings
 from sage_kernel_default.graph import PhysicalGraph, TaskSpec
 from sage_kernel_default.jobs.attempt import Attempt, AttemptParts
 from sage_kernel_default.jobs.durability import Durability
@@ -23,6 +25,7 @@ from sage_kernel_default.jobs.restarts import restarts_of
 from sage_kernel_default.lanes import (
     KERNEL,
     Assignment,
+    Driver,
     Durable,
     Fleet,
     LocalTask,
@@ -39,7 +42,7 @@ from sage_kernel_default.lanes import (
 from sage_kernel_default.loggers import StandardLoggerFactory
 from sage_kernel_default.options import DefaultOptions
 from sage_kernel_default.plan import LogicalPlan, Step
-from sage_kernel_default.processes import Encoded
+from sage_kernel_default.processes import Encoded, encode
 from sage_kernel_default.services import RegistryClient, ServiceRecipe, ServiceRegistry
 from sage_kernel_default.state import MemoryStateManager
 
@@ -52,7 +55,7 @@ class JobBuilder:
 
     Attributes:
         options: Of the kernel.
-        clock: Of the kernel.
+        driver: Of the kernel.
         loggers: Of the kernel.
         make_services: Makes the empty service registry of a job with that name.
         on_state: Told of every change of a job's state.
@@ -61,26 +64,31 @@ class JobBuilder:
     """
 
     options: DefaultOptions
-    clock: Clock
+    driver: Driver
     loggers: StandardLoggerFactory
     make_services: Callable[[str], ServiceRegistry]
     on_state: Callable[[JobStatus], None]
     make_store: Callable[[CheckpointConfig], CheckpointStore]
     on_checkpoint: Callable[[CheckpointStatus], None]
 
+    def lay_out(self, job_id: JobId, config: PipelineConfig) -> tuple[PhysicalGraph, Assignment]:
+        """Plan the tasks of a checked pipeline and their lanes; nothing is made."""
+        plan = LogicalPlan.from_config(config, spread=self.options.lanes == "process")
+        graph = PhysicalGraph.from_plan(plan, job_id)
+        return graph, assign(graph, self._processes)
+
     def build(self, job_id: JobId, config: PipelineConfig, offered: list[ServiceConfig]) -> Job:
         """Lay out a checked pipeline; no user code runs.
 
         Raises:
-            PipelineError: Something that belongs in another process cannot travel.
+            PipelineError: A step or service that belongs in another process cannot travel.
             CheckpointError: The job's state directory cannot be used; nothing in it was changed.
         """
-        plan = LogicalPlan.from_config(config, spread=self.options.lanes == "process")
-        graph = PhysicalGraph.from_plan(plan, job_id)
+        graph, _ = self.lay_out(job_id, config)
         services = self.make_services(config["name"])
         for service in (*offered, *config["services"]):
-            services.register(service["name"], ServiceRecipe.of(service))
-        job = Job(job_id, config["name"], self.options.stop_timeout, self.on_state, self.clock)
+            services.register(service["name"], _recipe(service))
+        job = Job(job_id, config["name"], self.options.stop_timeout, self.on_state, self.driver)
         durability = self._durability(job_id, config, graph)
         client = RegistryClient(services)
         parts = JobParts(
@@ -104,14 +112,17 @@ class JobBuilder:
         if "checkpointing" not in config:
             return None
         given = config["checkpointing"]
+        begin_with = config.get("restore_from")
         return Durability(
             job_id,
             config["name"],
             given,
             self.make_store(given),
             graph,
-            self.clock,
+            self.driver.clock,
             self.on_checkpoint,
+            None if begin_with is None else Path(begin_with),
+            config.get("allow_dropped_state", ()),
         )
 
     def _lay_out(
@@ -139,13 +150,18 @@ class JobBuilder:
             fleet.desk = worker
         durable = None if worker is None or beginning is None else Durable(worker, beginning)
         site = self._site(graph, assignment, attempt, client, fleet, durable)
-        local = {task.assembly.spec: LocalTask(task, graph.plan.edges) for task in site.tasks}
+        local = {
+            task.assembly.spec: LocalTask(
+                task, graph.plan.edges, site.lanes[task.assembly.spec], self.driver.lane_name
+            )
+            for task in site.tasks
+        }
         tasks: list[TaskView] = [remote.get(spec) or local[spec] for spec in graph.tasks]
-        threads = list(site.threads.values())
+        lanes = list(site.lanes.values())
         if fleet is None:
-            return AttemptParts(tasks, [*threads], None, worker)
+            return AttemptParts(tasks, [*lanes], None, worker)
         fleet.connect(site, spread_loops(graph, assignment))
-        return AttemptParts(tasks, [fleet, *threads], fleet, worker)
+        return AttemptParts(tasks, [fleet, *lanes], fleet, worker)
 
     @property
     def _processes(self) -> int:
@@ -203,8 +219,8 @@ class JobBuilder:
             graph,
             assignment,
             KERNEL,
+            driver=self.driver,
             supervisor=attempt,
-            clock=self.clock,
             pacing=self._pacing,
             surroundings=surroundings,
             ended=attempt.lane_ended,
@@ -215,3 +231,16 @@ class JobBuilder:
             ),
             durable=durable,
         )
+
+
+def _recipe(service: ServiceConfig) -> ServiceRecipe:
+    recipe = ServiceRecipe.of(service)
+    if recipe.placement == "process":
+        try:
+            encode((recipe.make, recipe.args, dict(recipe.kwargs)))
+        except ValueEncodingError as error:
+            raise PipelineError(
+                f"Service {service['name']!r} cannot run in a process: {error.__cause__}. "
+                'Give it arguments that can be pickled, or leave out placement="process".'
+            ) from error
+    return recipe

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from os import PathLike
+from pathlib import Path
 
-from sage_kernel_api.errors import CapabilityError, CheckpointError, JobStateError
+from sage_kernel_api.errors import CheckpointError, JobStateError
 from sage_kernel_api.storage import CheckpointManager, CheckpointStatus
 from sage_kernel_api.values import CheckpointId, JobId, JobState
 from sage_kernel_default.jobs.durability import Durability
@@ -25,14 +26,7 @@ class LocalCheckpointManager(CheckpointManager):
 
     def trigger_checkpoint(self, job_id: JobId, *, timeout_s: float | None = None) -> CheckpointId:
         """Take a checkpoint now and wait until it is complete."""
-        job = self._jobs.job(job_id)
-        if job.state is not JobState.RUNNING:
-            error = JobStateError(
-                f"Job {job_id!r} is {job.state}; checkpoints are taken of running jobs."
-            )
-            error.job_id = job_id
-            raise error
-        durability = self._durability(job_id)
+        durability = self._running(job_id, "checkpoints")
         try:
             info = durability.trigger().result(timeout_s)
         except FutureTimeoutError:
@@ -42,9 +36,13 @@ class LocalCheckpointManager(CheckpointManager):
             ) from None
         return durability.checkpoint_id(info.epoch)
 
-    def create_savepoint(self, job_id: JobId, path: str | PathLike[str]) -> CheckpointId:
-        """Refuse: this kernel does not declare `Capability.SAVEPOINTS`."""
-        raise CapabilityError("The kernel 'default' writes no savepoints yet ('savepoints').")
+    def create_savepoint(
+        self, job_id: JobId, path: str | PathLike[str], *, is_last: bool = False
+    ) -> CheckpointId:
+        """Take a checkpoint now, and write it to *path* in the portable format."""
+        durability = self._running(job_id, "savepoints")
+        epoch = durability.write_savepoint(Path(path), is_last=is_last)
+        return durability.checkpoint_id(epoch)
 
     def list_checkpoints(self, job_id: JobId) -> list[CheckpointStatus]:
         """Return the completed checkpoints of a job, oldest first."""
@@ -58,6 +56,16 @@ class LocalCheckpointManager(CheckpointManager):
             return False
         job = self._jobs.job(JobId(job_id))
         return job.parts.durability is not None and job.parts.durability.delete(int(epoch))
+
+    def _running(self, job_id: JobId, what: str) -> Durability:
+        job = self._jobs.job(job_id)
+        if job.state is not JobState.RUNNING:
+            error = JobStateError(
+                f"Job {job_id!r} is {job.state}; {what} are taken of running jobs."
+            )
+            error.job_id = job_id
+            raise error
+        return self._durability(job_id)
 
     def _durability(self, job_id: JobId) -> Durability:
         durability = self._jobs.job(job_id).parts.durability

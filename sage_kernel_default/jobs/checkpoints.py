@@ -95,6 +95,8 @@ class CheckpointWorker(SnapshotDesk):
         self._served: list[Future[EpochInfo]] = []
         self._errands: list[tuple[Future[bool], Callable[[CheckpointStore], bool]]] = []
         self._is_over = False
+        self._is_frozen = False
+        self._last: Future[EpochInfo] | None = None
         self._final: EpochRecord | None = None
         self._thread = threading.Thread(
             target=self._run, name=f"checkpoints-{parts.job_id}", daemon=True
@@ -111,16 +113,29 @@ class CheckpointWorker(SnapshotDesk):
             self._parts.schedule.start(self._parts.clock.now_s())
             self._thread.start()
 
-    def trigger(self) -> Future[EpochInfo]:
-        """Ask for a checkpoint now; the future ends with it, or with a `CheckpointError`."""
+    def trigger(self, *, is_last: bool = False) -> Future[EpochInfo]:
+        """Ask for a checkpoint now; the future ends with it, or with a `CheckpointError`.
+
+        Args:
+            is_last: No other one begins after it, until `thaw`.
+        """
         future: Future[EpochInfo] = Future()
         with self._changed:
             if self._is_over:
                 future.set_exception(self._refusal("the job is ending"))
+            elif self._is_frozen:
+                future.set_exception(self._refusal("the job is being stopped with a savepoint"))
             else:
                 self._waiting.append(future)
+                self._last = future if is_last else self._last
                 self._changed.notify_all()
         return future
+
+    def thaw(self) -> None:
+        """Take checkpoints again after a last one."""
+        with self._changed:
+            self._is_frozen, self._last = False, None
+            self._changed.notify_all()
 
     def visit_store(self, errand: Callable[[CheckpointStore], bool]) -> Future[bool]:
         """Have *errand* done by the worker, who alone may use the store."""
@@ -232,6 +247,8 @@ class CheckpointWorker(SnapshotDesk):
                 future.set_exception(error)
 
     def _is_due(self, now_s: float) -> bool:
+        if self._is_frozen:
+            return False
         if self._ledger.has_ended:
             return True
         if self._supervisor.is_paused:
@@ -241,7 +258,8 @@ class CheckpointWorker(SnapshotDesk):
 
     def _idle_s(self, now_s: float) -> float | None:
         # A paused job is looked at again when it is resumed.
-        return None if self._supervisor.is_paused else self._parts.schedule.due_in_s(now_s)
+        is_idle = self._supervisor.is_paused or self._is_frozen
+        return None if is_idle else self._parts.schedule.due_in_s(now_s)
 
     def _begin(self, now_s: float) -> None:
         self.requested = self._ledger.begin()
@@ -279,6 +297,7 @@ class CheckpointWorker(SnapshotDesk):
             self._ledger.stored()
             self._parts.schedule.ended(self._parts.clock.now_s())
             served, self._served = self._served, []
+            self._is_frozen = self._is_frozen or (self._last is not None and self._last in served)
             self.verdict = verdict
         # Observers first: who waited for the checkpoint may look at what they have done.
         self._parts.completed(info)

@@ -6,16 +6,25 @@ Layer: jobs.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection
 from concurrent.futures import Future
+from pathlib import Path
 from typing import Final
 
-from sage_kernel_api.errors import CheckpointError
 from sage_kernel_api.lifecycle import CheckpointConfig
 from sage_kernel_api.storage import CheckpointStatus
+from sage_kernel_api.storage.savepoints import WantedStep, open_savepoint, plan_restore
 from sage_kernel_api.storage.value_codec import ValueCodec
 from sage_kernel_api.values import CheckpointId, JobCheckpoints, JobId
-from sage_kernel_default.checkpoint import CheckpointStore, EpochInfo, JsonObject
+from sage_kernel_default.checkpoint import CheckpointStore, EpochInfo, JsonObject, RestoredJob
+from sage_kernel_default.checkpoint.savepoints import (
+    drop_steps,
+    has_transactions,
+    old_steps_of,
+    restore_from_savepoint,
+    store_anew,
+    write_savepoint,
+)
 from sage_kernel_default.checkpoint.schedule import CheckpointSchedule
 from sage_kernel_default.engine import Clock
 from sage_kernel_default.engine.snapshots import Beginning
@@ -48,13 +57,27 @@ class Durability:
         graph: PhysicalGraph,
         clock: Clock,
         completed: Callable[[CheckpointStatus], None],
+        begin_with: Path | None = None,
+        allow_dropped: Collection[str] = (),
     ) -> None:
         """Open *store*.
 
+        Args:
+            job_id: The job.
+            name: Its name: what the store knows it by.
+            config: Its checkpoints.
+            store: Not open yet.
+            graph: What will run.
+            clock: Of the kernel.
+            completed: Told of every durable epoch.
+            begin_with: A savepoint; looked at only if the store holds no epoch yet.
+            allow_dropped: State ids of steps whose stored state may be lost.
+
         Raises:
-            CheckpointError: It cannot be used, or holds state that belongs to no step. Nothing on
-                disk was changed, and the store is closed.
+            CheckpointError: It cannot be used, or holds state that belongs to no step. No state
+                was changed, and the store is closed.
         """
+        self._name = name
         self._job_id = job_id
         self._config = config
         self._store = store
@@ -70,7 +93,8 @@ class Durability:
                 _LOG.warning("job %s: %s", job_id, warning)
             self.opening = opened.attempt
             self._latest = opened.latest
-            self._restored: EpochInfo | None = opened.latest
+            self._adopt(begin_with, allow_dropped)
+            self._restored: EpochInfo | None = self._latest
             self.had_ended = opened.latest is not None and opened.latest.is_final
             # One that died before it could commit its last transactions does that, and no more.
             self.has_finished = opened.latest is not None and _is_done(opened.latest)
@@ -99,19 +123,34 @@ class Durability:
         if self._latest is None:
             return Beginning(is_again=self.opening > 1)
         job = self._store.load()
-        self._refuse_strangers(job.steps)
         self._restored = job.info
         return Beginning(job.info.epoch, job.steps, is_again=True)
 
-    def _refuse_strangers(self, steps: Mapping[str, object]) -> None:
-        known = {step.state_id for step in self._graph.plan.steps.values()}
-        if strangers := sorted(set(steps) - known):
-            raise CheckpointError(
-                f"The last checkpoint of job {self._job_id!r} has state of steps that this "
-                f"pipeline does not have: {', '.join(strangers)}. It has: "
-                f"{', '.join(sorted(known))}. Give steps a uid that stays, or begin in another "
-                "directory."
-            )
+    def _adopt(self, begin_with: Path | None, allow_dropped: Collection[str]) -> None:
+        """Make what the job begins with the latest epoch of its own store.
+
+        Whatever comes later (another attempt, another process) then goes on from there.
+        """
+        # Whether a step can take its state up is known when its instances are made, and told then.
+        wanted = [
+            WantedStep(step.state_id, step.parallelism, "all", is_keyed=True, is_transactional=True)
+            for step in self._graph.plan.steps.values()
+        ]
+        if self._latest is None and begin_with is not None:
+            savepoint = open_savepoint(begin_with)
+            plan = plan_restore(old_steps_of(savepoint), wanted, allow_dropped=allow_dropped)
+            job = restore_from_savepoint(savepoint)
+            metadata = {**self._metadata(), OPEN_TRANSACTIONS: has_transactions(job)}
+            self._latest = store_anew(self._store, job, plan.dropped_steps, metadata)
+            _LOG.info("job %s begins with the savepoint %s", self._job_id, begin_with)
+        elif self._latest is not None and not self._latest.is_final:
+            job = self._store.load()
+            # Named once, the option may stay in the program.
+            allowed = set(allow_dropped) & set(job.steps)
+            plan = plan_restore(old_steps_of(job), wanted, allow_dropped=allowed)
+            if plan.dropped_steps:
+                metadata = {**job.info.metadata, OPEN_TRANSACTIONS: has_transactions(job)}
+                self._latest = drop_steps(self._store, job, plan.dropped_steps, metadata)
 
     # --- for the attempts ------------------------------------------------------------------------
 
@@ -187,6 +226,35 @@ class Durability:
         """Ask for a checkpoint now."""
         assert self._worker is not None, "the job was started"
         return self._worker.trigger()
+
+    def write_savepoint(self, path: Path, *, is_last: bool) -> int:
+        """Take a checkpoint and write it to *path*; returns its epoch.
+
+        Args:
+            path: Does not exist yet.
+            is_last: No other checkpoint is taken after it. If it fails, they go on.
+
+        Raises:
+            CheckpointError: It could not be taken or written; nothing is left at *path*.
+        """
+        worker = self._worker
+        assert worker is not None, "the job was started"
+        loaded: list[RestoredJob] = []
+
+        def load(store: CheckpointStore) -> bool:
+            loaded.append(store.load())
+            return True
+
+        try:
+            worker.trigger(is_last=is_last).result()
+            worker.visit_store(load).result()
+            # On the caller's thread: meanwhile checkpoints go on.
+            write_savepoint(loaded[0], path, job_name=self._name, codec=self.codec)
+        except BaseException:
+            if is_last:
+                worker.thaw()
+            raise
+        return loaded[0].info.epoch
 
     def list(self) -> list[CheckpointStatus]:
         """Return the completed checkpoints, oldest first."""

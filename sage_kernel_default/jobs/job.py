@@ -7,19 +7,19 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from sage_kernel_api.errors import JobError, StepError
 from sage_kernel_api.values import TERMINAL_STATES, JobId, JobState, JobStatus
-from sage_kernel_default.engine import Clock
-from sage_kernel_default.graph import PhysicalGraph
+from sage_kernel_default.graph import ChannelSpec, PhysicalGraph
 from sage_kernel_default.jobs.attempt import Attempt, AttemptParts
 from sage_kernel_default.jobs.durability import Durability
-from sage_kernel_default.jobs.ledger import edges_of, imbalance, steps_of
+from sage_kernel_default.jobs.ledger import depths_of, edges_of, imbalance, steps_of
 from sage_kernel_default.jobs.restarts import Restarts
 from sage_kernel_default.jobs.states import check_move
+from sage_kernel_default.lanes import Driver, Until
 from sage_kernel_default.services import ServiceRegistry
 
 __all__ = ["Job", "JobParts"]
@@ -48,7 +48,7 @@ class JobParts:
 
 
 class Job:
-    """Runs a job to its end on a thread of its own, which runs no user code.
+    """Runs a job to its end in a flow of its own, which runs no user code.
 
     So whatever the user's code does, there is somebody who notices the end of the grace
     period, stops the services and sets the final state.
@@ -60,20 +60,20 @@ class Job:
         name: str,
         stop_timeout_s: float,
         on_state: Callable[[JobStatus], None],
-        clock: Clock,
+        driver: Driver,
     ) -> None:
         self.id = job_id
         self.name = name
         self.state = JobState.CREATED
         self.leaked: list[str] = []
-        self._clock = clock
+        self._clock = driver.clock
+        self._look_every_s = driver.look_every_s
         self._stop_timeout_s = stop_timeout_s
         self._on_state = on_state
         self._changed = threading.Condition()
         self._is_cancelled = False
         self._failure: BaseException | None = None
-        self._has_concluded = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"job-{job_id}", daemon=True)
+        self._flow = driver.make_flow(f"job-{job_id}", self._live, self._changed)
 
     # --- from outside --------------------------------------------------------------------
 
@@ -87,10 +87,9 @@ class Job:
         if self.parts.durability is not None and self.parts.durability.has_finished:
             self.parts.durability.close()
             self._move(JobState.FINISHED)
-            self._has_concluded.set()
-            return
-        self._move(JobState.RUNNING)
-        self._thread.start()
+        else:
+            self._move(JobState.RUNNING)
+        self._flow.start()
 
     def cancel(self) -> bool:
         """End the job early; wait until it has ended. False if it had ended before."""
@@ -129,14 +128,9 @@ class Job:
 
     def wait(self, timeout_s: float | None) -> bool:
         """Wait until the job has ended and its threads are gone; False if it has not."""
-        if threading.current_thread() is self._thread:
+        if self._flow.is_current:
             return self.state in TERMINAL_STATES
-        # Not join(timeout): until Python 3.12 an interrupt in it takes the thread for ended.
-        if not self._has_concluded.wait(timeout_s):
-            return False
-        if self._thread.ident is not None:
-            self._thread.join()
-        return self.state in TERMINAL_STATES
+        return self._flow.wait(timeout_s)
 
     def status(self) -> JobStatus:
         """Return a look at the job; its counters are those of the present attempt."""
@@ -147,7 +141,7 @@ class Job:
             job_id=self.id,
             name=self.name,
             state=self.state,
-            steps=steps_of(tasks),
+            steps=steps_of(self.parts.graph, tasks),
             edges=edges_of(self.parts.graph, tasks, is_live=is_live),
             attempt=self.attempt.number,
         )
@@ -156,6 +150,13 @@ class Job:
         if self.state is JobState.FAILED and self._failure is not None:
             status["exception"] = self._failure
         return status
+
+    def depths(self) -> dict[ChannelSpec, int]:
+        """Return how many records each channel holds; nothing once the job has ended."""
+        if self.state in TERMINAL_STATES:
+            return {}
+        self.refresh()
+        return depths_of(self.parts.graph, self.attempt.parts.tasks)
 
     def refresh(self) -> None:
         """Bring in the counters of tasks in other processes."""
@@ -167,31 +168,32 @@ class Job:
         """True once the present attempt is ending early."""
         return self.attempt.is_stopping
 
-    # --- the job's own thread --------------------------------------------------------------
+    # --- the job's own flow ----------------------------------------------------------------
 
-    def _run(self) -> None:
+    def _live(self) -> Iterator[Until]:
+        if self.state in TERMINAL_STATES:
+            return
         try:
-            try:
-                if self._start_services():
-                    self._run_attempts()
-                self._stop_services()
-            except BaseException as error:  # noqa: BLE001 - a fault of ours: the job must still end
-                self._fail(error)
-            if self.parts.durability is not None:
-                self._close(self.parts.durability)
-            self._conclude()
-        finally:
-            self._has_concluded.set()
+            if (yield from self._start_services()):
+                yield from self._run_attempts()
+            self._stop_services()
+        except GeneratorExit:
+            raise  # a simulated job that nobody ran to its end
+        except BaseException as error:  # noqa: BLE001 - a fault of ours: the job must still end
+            self._fail(error)
+        if self.parts.durability is not None:
+            self._close(self.parts.durability)
+        self._conclude()
 
-    def _run_attempts(self) -> None:
+    def _run_attempts(self) -> Iterator[Until]:
         while True:
             self.parts.restarts.started(self._clock.now_s())
-            self.attempt.run()
+            yield from self.attempt.live()
             self.leaked.extend(self.attempt.leaked)
             failure = self.attempt.failure
             if failure is None or self._is_cancelled:
                 return
-            if not self._waits_for_restart(failure):
+            if not (yield from self._waits_for_restart(failure)):
                 self._failure = failure
                 return
             following = self._new_attempt(self.attempt.number + 1)
@@ -202,7 +204,7 @@ class Job:
                 self.attempt = following
             self._move(JobState.RUNNING)
 
-    def _waits_for_restart(self, failure: BaseException) -> bool:
+    def _waits_for_restart(self, failure: BaseException) -> Generator[Until, None, bool]:
         delay_s = self.parts.restarts.failed(self._clock.now_s())
         if delay_s is None:
             return False
@@ -218,28 +220,28 @@ class Job:
             failure,
         )
         self._move(JobState.RESTARTING)
-        with self._changed:
-            self._changed.wait_for(lambda: self._is_cancelled, delay_s)
-        return not self._is_cancelled
+        yield Until(self._was_cancelled, delay_s)
+        return not self._was_cancelled()
 
     def _new_attempt(self, number: int) -> Attempt:
-        attempt = Attempt(self.id, number, self._stop_timeout_s, self._wake)
+        attempt = Attempt(
+            self.id, number, self._stop_timeout_s, self._look_every_s, self._changed, self._wake
+        )
         attempt.prepare(self.parts.lay_out(attempt))
         return attempt
 
-    def _start_services(self) -> bool:
+    def _start_services(self) -> Generator[Until, None, bool]:
         attempt = self.attempt
         calls = self.parts.services.start_all()
         for call in calls:
             call.add_done_callback(lambda _: self._wake())
-        with self._changed:
-            self._changed.wait_for(lambda: attempt.is_stopping or all(c.done() for c in calls))
+        yield Until(lambda: attempt.is_stopping or all(c.done() for c in calls))
         for call in calls:
             if call.done() and (error := call.exception()) is not None:
                 failure = StepError(f"Service {call.host.name!r} did not start: {error}")
                 failure.__cause__ = error
                 self._fail(failure)
-            elif not call.done():
+            elif not call.done() and not call.host.is_killable:
                 self.leaked.append(f"service {call.host.name!r}")
         return not attempt.is_stopping
 

@@ -5,24 +5,55 @@ Layer: jobs. Pure.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from sage_kernel_api.values import EdgeStatus, StepStatus
-from sage_kernel_default.engine import edge_status, step_status
+from sage_kernel_default.engine import TaskTimes, edge_status, step_status
 from sage_kernel_default.engine.tally import EdgeCounters, StepCounters
-from sage_kernel_default.graph import PhysicalGraph
+from sage_kernel_default.graph import ChannelSpec, PhysicalGraph
 from sage_kernel_default.lanes import TaskView
 
-__all__ = ["edges_of", "imbalance", "steps_of"]
+__all__ = ["depths_of", "edges_of", "imbalance", "steps_of"]
 
 
-def steps_of(tasks: Sequence[TaskView]) -> dict[str, StepStatus]:
+def steps_of(graph: PhysicalGraph, tasks: Sequence[TaskView]) -> dict[str, StepStatus]:
     """Sum up the counters of every step over its instances."""
     instances: dict[str, list[StepCounters]] = {}
+    times: dict[str, list[TaskTimes]] = {}
     for task in tasks:
-        for step, counters in task.report.steps.items():
+        report = task.report
+        for step in task.spec.group.steps:
+            times.setdefault(step, []).append(report.times)
+        for step, counters in report.steps.items():
             instances.setdefault(step, []).append(counters)
-    return {step: step_status(counters) for step, counters in instances.items()}
+    waiting: Counter[str] = Counter()
+    for channel, depth in depths_of(graph, tasks).items():
+        waiting[channel.edge.downstream] += depth
+    steps = {step: step_status(instances.get(step, ())) for step in times}
+    for step, status in steps.items():
+        status["busy_s"] = sum(one.busy_s for one in times[step])
+        status["idle_s"] = sum(one.idle_s for one in times[step])
+        status["blocked_s"] = sum(one.blocked_s for one in times[step])
+        status["queue_depth"] = waiting[step]
+    return steps
+
+
+def depths_of(graph: PhysicalGraph, tasks: Sequence[TaskView]) -> dict[ChannelSpec, int]:
+    """Tell how many records each channel holds: sent by one end, not yet finished at the other.
+
+    The ends may be in different processes, each of which has told its own side only.
+    """
+    consumed: dict[int, int] = {}
+    sent: dict[int, int] = {}
+    for task in tasks:
+        consumed.update(task.report.consumed)
+    for task in tasks:
+        sent.update(task.report.sent)
+    return {
+        channel: max(0, sent.get(channel.number, 0) - consumed.get(channel.number, 0))
+        for channel in graph.channels
+    }
 
 
 def edges_of(graph: PhysicalGraph, tasks: Sequence[TaskView], *, is_live: bool) -> list[EdgeStatus]:

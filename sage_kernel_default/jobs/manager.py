@@ -23,7 +23,9 @@ from sage_kernel_api.lifecycle import (
     PipelineConfig,
     ServiceConfig,
     check_pipeline_config,
+    pipeline_needs,
 )
+from sage_kernel_api.runnable import KIND_ASYNC_MAP
 from sage_kernel_api.values import Capability, JobId, JobStatus
 from sage_kernel_default.jobs.builder import JobBuilder
 from sage_kernel_default.jobs.job import Job
@@ -51,8 +53,7 @@ class LocalJobManager(PausableJobManager):
     def submit_job(self, pipeline_config: PipelineConfig | Mapping[str, Any]) -> JobId:
         """Check a pipeline and start it."""
         self._check_open()
-        config = check_pipeline_config(pipeline_config)
-        self._check_capabilities(config)
+        config = self.check(pipeline_config)
         job_id = JobId(f"{config['name']}-{next(self._numbers)}")
         offered = [s for name, s in self._services.items() if name not in _names(config)]
         job = self._builder.build(job_id, config, offered)
@@ -61,6 +62,23 @@ class LocalJobManager(PausableJobManager):
             self._jobs[job_id] = job
         job.start()
         return job_id
+
+    def check(self, pipeline_config: PipelineConfig | Mapping[str, Any]) -> PipelineConfig:
+        """Return a pipeline that is known to be right, and possible here.
+
+        Raises:
+            PipelineError: It is not valid; all problems are listed.
+            CapabilityError: It needs what this kernel, under its options, lacks.
+        """
+        config = check_pipeline_config(pipeline_config)
+        problems = [
+            f"{who} needs '{need}'"
+            for who, need in [*pipeline_needs(config), *_async_needs(config)]
+            if need not in self._capabilities
+        ]
+        if problems:
+            raise CapabilityError.listing("Kernel 'default' cannot run this job:", problems)
+        return config
 
     def cancel_job(self, job_id: JobId) -> bool:
         """End a job early and wait until its functions are closed."""
@@ -141,15 +159,15 @@ class LocalJobManager(PausableJobManager):
         error.job_id = job_id
         raise error
 
-    def _check_capabilities(self, config: PipelineConfig) -> None:
-        problems = [
-            f"step {step['id']!r} needs {need!r}"
-            for step in config["transformations"]
-            for need in step.get("requires", [])
-            if need not in self._capabilities
-        ]
-        if problems:
-            raise CapabilityError.listing("Kernel 'default' cannot run this job:", problems)
+
+def _async_needs(config: PipelineConfig) -> list[tuple[str, str]]:
+    # In general no need: a kernel may call the step's `process`. Its own event loop would then
+    # run beside the driver, which the missing capability says is impossible.
+    return [
+        (f"step {step['id']!r}", Capability.ASYNC_MAP.value)
+        for step in config["transformations"]
+        if step["kind"] == KIND_ASYNC_MAP
+    ]
 
 
 def _names(config: PipelineConfig) -> set[str]:

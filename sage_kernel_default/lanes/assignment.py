@@ -10,10 +10,15 @@ from dataclasses import dataclass
 
 from sage_kernel_default.graph import PhysicalGraph, TaskSpec
 
-__all__ = ["KERNEL", "Assignment", "assign"]
+__all__ = ["KERNEL", "Assignment", "assign", "lane_name"]
 
 KERNEL = 0
 """Number of the kernel's own process; lanes count from 1."""
+
+
+def lane_name(process: int) -> str:
+    """Return how status and descriptions call where a task runs."""
+    return "thread" if process == KERNEL else f"process {process}"
 
 
 @dataclass(frozen=True, slots=True)

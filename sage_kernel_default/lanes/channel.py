@@ -36,6 +36,10 @@ class RemoteChannel(Channel):
     was sent from the frames it takes. Records are encoded in the writer's and decoded in the
     reader's thread, so that a failure belongs to the step that emitted, or takes, the record.
 
+    Attributes:
+        posts: Messages sent to the other end.
+        arrivals: Messages taken from there, their bell rung.
+
     Thread use: `arrived` from the listening thread, all else from the thread of the one task.
     """
 
@@ -51,7 +55,9 @@ class RemoteChannel(Channel):
         "_owed",
         "_owed_bytes",
         "_send",
+        "arrivals",
         "consumed",
+        "posts",
         "sent",
     )
 
@@ -78,6 +84,8 @@ class RemoteChannel(Channel):
         self._bytes_back = 0
         self._owed = 0
         self._owed_bytes = 0
+        self.posts = 0
+        self.arrivals = 0
         self.sent = 0
         self.consumed = 0
 
@@ -94,6 +102,8 @@ class RemoteChannel(Channel):
             self._bytes_back += size
             self.consumed += records
         self._bell.ring()
+        # After the ring: what is counted as arrived has woken its task.
+        self.arrivals += 1
 
     # --- the writer's end ------------------------------------------------------------------
 
@@ -110,7 +120,7 @@ class RemoteChannel(Channel):
         body = encode_frame(frame.values, frame.keys, frame.times)
         self.sent += len(frame.values)
         self._bytes_out += _size(body)
-        self._send(FRAME, self._number, body)
+        self._post(FRAME, body)
 
     def put_mark(self, mark: Mark) -> None:
         """Send a mark."""
@@ -118,7 +128,11 @@ class RemoteChannel(Channel):
 
     def end(self) -> None:
         """Say that no frame will follow."""
-        self._send(END, self._number)
+        self._post(END)
+
+    def _post(self, kind: int, body: Encoded = NO_BODY) -> None:
+        self.posts += 1
+        self._send(kind, self._number, body)
 
     # --- the reader's end ------------------------------------------------------------------
 
@@ -155,7 +169,7 @@ class RemoteChannel(Channel):
         if self._owed * 4 >= self._capacity or self._owed_bytes * 4 >= _MOST_BYTES:
             body = encode((self._owed, self._owed_bytes))
             self._owed = self._owed_bytes = 0
-            self._send(CREDIT, self._number, body)
+            self._post(CREDIT, body)
 
     @property
     def has_ended(self) -> bool:

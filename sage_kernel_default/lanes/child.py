@@ -5,6 +5,7 @@ Layer: lanes. Started by `sage_kernel_default.lanes.fleet`.
 
 from __future__ import annotations
 
+import gc
 import socket
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -14,12 +15,13 @@ from typing import Final
 from sage_kernel_api.errors import LaneError, TransferError
 from sage_kernel_api.storage.value_codec import ValueCodec
 from sage_kernel_default.checkpoint.values import StepSnapshot
-from sage_kernel_default.engine import SnapshotDesk, Supervisor, Surroundings, Task, Verdict
+from sage_kernel_default.engine import SnapshotDesk, Supervisor, Surroundings, Verdict
 from sage_kernel_default.graph import PhysicalGraph
 from sage_kernel_default.lanes.assignment import KERNEL, assign
 from sage_kernel_default.lanes.calls import LaneServices
 from sage_kernel_default.lanes.channel import Send
-from sage_kernel_default.lanes.counters import frozen, report_of
+from sage_kernel_default.lanes.counters import TaskReport, frozen, report_of
+from sage_kernel_default.lanes.driver import TaskLane
 from sage_kernel_default.lanes.kinds import (
     ANSWER,
     CHECKPOINT,
@@ -44,7 +46,7 @@ from sage_kernel_default.lanes.kinds import (
 from sage_kernel_default.lanes.layout import Layout
 from sage_kernel_default.lanes.logs import forward_logs
 from sage_kernel_default.lanes.site import Durable, LoopReporter, Site, lay_out
-from sage_kernel_default.lanes.threads import MonotonicClock
+from sage_kernel_default.lanes.threads import ThreadDriver
 from sage_kernel_default.loggers import StandardLoggerFactory
 from sage_kernel_default.plan import Step
 from sage_kernel_default.processes import Encoded, LaneEndpoint, Link, Message, decode, encode
@@ -71,6 +73,8 @@ def run_lane(
     """
     links = {peer: _link(descriptor) for peer, descriptor in peers.items()}
     lane = _LaneJob(endpoint, number, decode(Encoded(*layout)), links)
+    # What was imported stays as long as the process: the collector need not look at it again.
+    gc.freeze()
     lane.run()
 
 
@@ -80,8 +84,12 @@ def _link(descriptor: int) -> Link:
     return Link(end)
 
 
-_FLUSH_FACTOR: Final = 4
-"""A frame between processes costs about 0.1 ms: slow steps send fewer and larger ones."""
+_FLUSH_FACTOR: Final = 16
+"""A frame between processes costs about 0.2 ms at its ends: slow steps send fewer and larger ones.
+
+Only a lane that is always busy fills such a frame, and then records wait for it anyway: as long
+as it keeps up, its frames are as small as what arrives while it works on the one before.
+"""
 
 
 class LaneDesk(SnapshotDesk):
@@ -116,12 +124,13 @@ class _LaneJob(Supervisor):
         self._ended = threading.Semaphore(0)
         self._exit = threading.Event()
         self._dispatching = threading.Lock()
+        self._reporting = threading.Lock()
         forward_logs(endpoint.send, layout.log_level)
         graph = PhysicalGraph.from_plan(layout.plan, layout.job_id)
         self._plan = graph.plan
         self._desk: LaneDesk | None = None
         if layout.beginning is not None:
-            codec = ValueCodec(pickle_key=layout.pickle_key)
+            codec = ValueCodec(classes=layout.state_classes, pickle_key=layout.pickle_key)
             self._desk = LaneDesk(endpoint.send, codec, layout.beginning.epoch)
         durable = (
             Durable(self._desk, layout.beginning)
@@ -132,8 +141,8 @@ class _LaneJob(Supervisor):
             graph,
             assign(graph, layout.processes),
             number,
+            driver=ThreadDriver(),
             supervisor=self,
-            clock=MonotonicClock(),
             pacing=replace(layout.pacing, flush_s=layout.pacing.flush_s * _FLUSH_FACTOR),
             surroundings=self._surroundings,
             ended=self._ended.release,
@@ -156,12 +165,12 @@ class _LaneJob(Supervisor):
             ).start()
         self._endpoint.on_arrival = self._dispatch
         self._dispatch()  # what came before that
-        lanes = list(self._site.threads.values())
+        lanes = list(self._site.lanes.values())
         for lane in lanes:
             lane.start()
         for _ in lanes:
             self._ended.acquire()
-        self._endpoint.send(DONE, 0, self._reports())
+        self._report(DONE, 0)
         self._exit.wait()
 
     # --- from the tasks ----------------------------------------------------------------------
@@ -225,7 +234,7 @@ class _LaneJob(Supervisor):
             FLAGS: self._take_flags,
             CHECKPOINT: self._take_checkpoint,
             EXIT: lambda _: self._exit.set(),
-            REPORT_WANTED: lambda m: self._endpoint.send(REPORT, m.channel, self._reports()),
+            REPORT_WANTED: lambda m: self._report(REPORT, m.channel),
             ANSWER: self._services.answered,
             REFUSAL: self._services.answered,
             LOOP_PROBE: lambda m: site.shares[m.channel].probe(decode(m.body)),
@@ -234,7 +243,7 @@ class _LaneJob(Supervisor):
 
     def _take_flags(self, message: Message) -> None:
         self.is_released, self.is_paused, self.is_stopping = decode(message.body)
-        for lane in self._site.threads.values():
+        for lane in self._site.lanes.values():
             if self.is_stopping:
                 lane.stop()
             else:
@@ -245,11 +254,16 @@ class _LaneJob(Supervisor):
         self._desk.requested, epoch, finished = decode(message.body)
         if epoch != self._desk.verdict.epoch:
             self._desk.verdict = Verdict(epoch, finished)
-        for lane in self._site.threads.values():
+        for lane in self._site.lanes.values():
             lane.ring()
 
-    def _reports(self) -> Encoded:
-        return encode([self._report(task) for task in self._site.tasks])
+    def _report(self, kind: int, question: int) -> None:
+        # Under a lock from the look to the end of the sending: an older look that arrives after
+        # the last one would be taken for the final counts.
+        with self._reporting:
+            looks = [self._look(lane) for lane in self._site.lanes.values()]
+            self._endpoint.send(kind, question, encode(looks))
 
-    def _report(self, task: Task) -> object:
-        return frozen(report_of(task, self._plan.edges))
+    def _look(self, lane: TaskLane) -> TaskReport:
+        assert lane.task is not None
+        return frozen(report_of(lane.task, self._plan.edges, lane))

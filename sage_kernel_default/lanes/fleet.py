@@ -141,13 +141,23 @@ class Fleet(Lane):
                 processes, self._prober(loop), self._dry_teller(loop)
             )
 
-    def refresh(self) -> None:
-        """Ask the running lanes for their counters, and wait for them a little."""
+    @property
+    def loop_events(self) -> int | None:
+        """Return how much was said of loops that span processes; None while one is probed."""
+        loops = self._loops.values()
+        return None if any(loop.is_asking for loop in loops) else sum(loop.events for loop in loops)
+
+    def refresh(self) -> bool:
+        """Ask the running lanes for their counters, and wait for them a little.
+
+        Returns:
+            Whether all of them have answered.
+        """
         if not self._is_started or self.has_ended:
-            return
+            return True
         asked = [(lane, lane.ask_report()) for lane in self._lanes]
         with self._changed:
-            self._changed.wait_for(
+            return self._changed.wait_for(
                 lambda: all(lane.has_reported(question) for lane, question in asked), _REPORT_S
             )
 

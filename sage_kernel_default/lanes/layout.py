@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 from sage_kernel_api.context import ExecutionContext
 from sage_kernel_api.errors import LaneError, PipelineError, ValueEncodingError
 from sage_kernel_api.runnable import Runnable
+from sage_kernel_api.storage.state_classes import StateClass, registered_state_classes
 from sage_kernel_default.engine import Beginning
-from sage_kernel_default.lanes.site import Pacing
+from sage_kernel_default.lanes.driver import Pacing
 from sage_kernel_default.plan import LogicalPlan
 from sage_kernel_default.processes import Encoded, encode
 
@@ -32,6 +33,8 @@ class Layout:
         log_level: From which the lane's log records travel to the kernel's process.
         beginning: What a job with checkpoints begins with; None for jobs without.
         pickle_key: Of a job with checkpoints, if it has one.
+        state_classes: Classes that the program allows in state. A lane may not have run the module
+            that registers them, or got them by value.
     """
 
     plan: LogicalPlan
@@ -41,6 +44,7 @@ class Layout:
     log_level: int
     beginning: Beginning | None = None
     pickle_key: bytes | None = None
+    state_classes: tuple[StateClass, ...] = ()
 
 
 def pack_layout(
@@ -71,6 +75,9 @@ def pack_layout(
         there = {step.state_id for step in plan.steps.values() if step.placement == "process"}
         mine = {name: saved for name, saved in beginning.steps.items() if name in there}
         beginning = replace(beginning, steps=mine)
+    # One that cannot travel is missed only where its objects are kept, and named there.
+    classes = [] if beginning is None else registered_state_classes()
+    allowed = tuple(entry for entry in classes if _problem(entry) is None)
     told = Layout(
         replace(plan, steps=steps, config=config),
         job_id,
@@ -79,6 +86,7 @@ def pack_layout(
         level,
         beginning,
         pickle_key,
+        allowed,
     )
     try:
         return encode(told)

@@ -93,6 +93,10 @@ class LoopCoordinator:
     at moments after its begin. If all are passive in both, and as much was received by the first
     look as was sent by the second, nothing was on its way when the wave began.
 
+    Attributes:
+        is_asking: A wave is under way.
+        events: Messages that were taken from the shares.
+
     Source:
         Mattern 1987, "Algorithms for distributed termination detection", Distributed
         Computing 2, section 6 (four counters).
@@ -117,7 +121,8 @@ class LoopCoordinator:
         self._wave = 0
         self._received_before = 0
         self._answers: dict[int, Sums | None] = {}
-        self._is_asking = False
+        self.is_asking = False
+        self.events = 0
         self._is_over = False
         # Never held while a share is called: shares call here with their own lock held.
         self._lock = threading.Lock()
@@ -125,6 +130,7 @@ class LoopCoordinator:
     def told(self, process: int, sums: Sums) -> None:
         """Take what a share told of itself."""
         with self._lock:
+            self.events += 1
             self._latest[process] = sums
             wave = self._begin_wave()
         self._ask(wave)
@@ -132,12 +138,13 @@ class LoopCoordinator:
     def answered(self, process: int, wave: int, sums: Sums | None) -> None:
         """Take the answer of a share."""
         with self._lock:
-            if wave != self._wave or not self._is_asking:
+            self.events += 1
+            if wave != self._wave or not self.is_asking:
                 return
             self._latest[process] = self._answers[process] = sums
             if len(self._answers) < len(self._latest):
                 return
-            self._is_asking = False
+            self.is_asking = False
             self._is_over = self._agrees()
             following = self._begin_wave()
         if self._is_over:
@@ -147,14 +154,14 @@ class LoopCoordinator:
 
     def _begin_wave(self) -> int | None:
         looks = [look for look in self._latest.values() if look is not None]
-        if self._is_over or self._is_asking or len(looks) < len(self._latest):
+        if self._is_over or self.is_asking or len(looks) < len(self._latest):
             return None
         received = sum(look.received for look in looks)
         if received != sum(look.sent for look in looks):
             return None
         self._received_before = received
         self._answers = {}
-        self._is_asking = True
+        self.is_asking = True
         self._wave += 1
         return self._wave
 

@@ -1,4 +1,4 @@
-"""One process's share of a job: its tasks, their threads, its ends of the channels.
+"""One process's share of a job: its tasks, their lanes, its ends of the channels.
 
 Layer: lanes. The kernel's process and every process lane lay out their share in the same way.
 """
@@ -14,7 +14,6 @@ from sage_kernel_default.engine import (
     Beginning,
     Bell,
     Channel,
-    Clock,
     LoopMonitor,
     SnapshotDesk,
     Supervisor,
@@ -24,21 +23,12 @@ from sage_kernel_default.engine import (
 from sage_kernel_default.graph import ChannelSpec, PhysicalGraph, TaskSpec
 from sage_kernel_default.lanes.assignment import Assignment
 from sage_kernel_default.lanes.channel import RemoteChannel, Send
+from sage_kernel_default.lanes.driver import Driver, Pacing, TaskLane
 from sage_kernel_default.lanes.loops import LoopShare, Sums
-from sage_kernel_default.lanes.threads import ThreadLane
 from sage_kernel_default.plan import Step
 from sage_kernel_default.processes import Message
 
-__all__ = ["Durable", "LoopReporter", "Pacing", "Site", "lay_out", "spread_loops"]
-
-
-@dataclass(frozen=True, slots=True)
-class Pacing:
-    """How much is taken and kept at once; from the kernel's options."""
-
-    frame_size: int
-    flush_s: float
-    channel_capacity: int
+__all__ = ["Durable", "LoopReporter", "Site", "lay_out", "spread_loops"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +53,13 @@ class Site:
 
     Attributes:
         tasks: In the order of the graph.
-        threads: The lane of each task.
+        lanes: The lane of each task.
         remotes: Ends of channels to other processes, by number of the channel.
         shares: Parts of loops that are spread over processes, by number of the loop.
     """
 
     tasks: list[Task] = field(default_factory=list)
-    threads: dict[TaskSpec, ThreadLane] = field(default_factory=dict)
+    lanes: dict[TaskSpec, TaskLane] = field(default_factory=dict)
     remotes: dict[int, RemoteChannel] = field(default_factory=dict)
     shares: dict[int, LoopShare] = field(default_factory=dict)
 
@@ -83,8 +73,8 @@ def lay_out(
     assignment: Assignment,
     here: int,
     *,
+    driver: Driver,
     supervisor: Supervisor,
-    clock: Clock,
     pacing: Pacing,
     surroundings: Callable[[Step, int], Surroundings],
     ended: Callable[[], None],
@@ -98,29 +88,28 @@ def lay_out(
         graph: Of the whole job.
         assignment: Which process has which task.
         here: Number of this process.
+        driver: Of the tasks here.
         supervisor: Of the tasks.
-        clock: Of the kernel.
         pacing: From the kernel's options.
         surroundings: What a step gets from outside, by step and instance.
-        ended: Called by each thread lane at its end.
+        ended: Called by each lane at its end.
         send_to: The way to another process.
         loops: Where parts of spread loops report to.
         durable: The job's checkpoints; None without.
     """
     site = Site()
     for spec in assignment.tasks_of(here):
-        site.threads[spec] = ThreadLane(f"task-{spec.id}", ended)
-    bells: dict[TaskSpec, Bell] = {spec: lane.bell for spec, lane in site.threads.items()}
+        site.lanes[spec] = driver.make_lane(f"task-{spec.id}", ended)
+    bells: dict[TaskSpec, Bell] = {spec: lane.bell for spec, lane in site.lanes.items()}
     channels = _channels(graph, assignment, here, bells, pacing.channel_capacity, send_to, site)
     monitors = _monitors(graph, assignment, here, bells, loops, site)
-    for spec, lane in site.threads.items():
+    for spec, lane in site.lanes.items():
         lane.task = Task(
             Assembly.of(graph.plan, spec, channels, surroundings, monitors),
             supervisor,
-            clock,
+            driver.clock,
             lane.bell,
-            pacing.frame_size,
-            pacing.flush_s,
+            driver.make_pace(spec.id, pacing),
         )
         if durable is not None:
             lane.task.attach(durable.desk, durable.beginning)
@@ -138,7 +127,7 @@ def _channels(
     site: Site,
 ) -> dict[ChannelSpec, Channel]:
     channels: dict[ChannelSpec, Channel] = {}
-    for number, spec in enumerate(graph.channels):
+    for spec in graph.channels:
         credit = None if spec.is_reserved else capacity
         writer, reader = assignment.lane_of[spec.writer], assignment.lane_of[spec.reader]
         if writer == reader == here:
@@ -146,8 +135,8 @@ def _channels(
         elif here in (writer, reader):
             bell = bells[spec.writer if writer == here else spec.reader]
             there = reader if writer == here else writer
-            remote = RemoteChannel(str(spec.edge), number, credit, send_to(there), bell)
-            site.remotes[number] = channels[spec] = remote
+            remote = RemoteChannel(str(spec.edge), spec.number, credit, send_to(there), bell)
+            site.remotes[spec.number] = channels[spec] = remote
     return channels
 
 

@@ -7,12 +7,17 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Final
 
-from sage_kernel_default.engine import Clock, Patience, Task
-from sage_kernel_default.lanes.lane import Lane
+from sage_kernel_default.engine import Clock, Pace, Patience, Task
+from sage_kernel_default.lanes.assignment import KERNEL, lane_name
+from sage_kernel_default.lanes.driver import Driver, Flow, Pacing, TaskLane, Until
 
-__all__ = ["MonotonicClock", "ThreadBell", "ThreadLane"]
+__all__ = ["MonotonicClock", "ThreadBell", "ThreadDriver", "ThreadLane"]
+
+_LONGEST_S: Final = threading.TIMEOUT_MAX
 
 
 class MonotonicClock(Clock):
@@ -28,25 +33,46 @@ class MonotonicClock(Clock):
 
 
 class ThreadBell(Patience):
-    """Wakes one thread."""
+    """Wakes one thread: a lock that is free while the bell has rung and nobody has heard it.
+
+    A ``threading.Event`` does the same with four locks; here each wake-up is paid for by
+    every frame that goes to an idle task.
+    """
 
     def __init__(self) -> None:
-        self._event = threading.Event()
+        self.waits = 0
+        self._silent = threading.Lock()
+        self._silent.acquire()
+        self._rings = self._heard = 0
+        self._is_open_end = False
+
+    @property
+    def is_resting(self) -> bool:
+        """True if somebody waits for a ring only, and none came."""
+        # The lock alone would not tell: a thread that was woken has it again at once, and may not
+        # get to run for long.
+        return self._is_open_end and self._rings == self._heard
 
     def ring(self) -> None:
         """Make the lane look again."""
-        # Ringing is per frame, waiting is rare: the test spares most of the locking.
-        if not self._event.is_set():
-            self._event.set()
+        # Ringing is per frame, waiting is rare: the test spares most of the work.
+        if self._silent.locked():
+            self._rings += 1
+            with suppress(RuntimeError):  # somebody else was faster; it has rung
+                self._silent.release()
 
     def wait(self, timeout_s: float | None) -> bool:
         """Wait for the bell."""
-        self._event.wait(timeout_s)
-        self._event.clear()
+        self.waits += 1
+        if not self._silent.acquire(blocking=False):
+            self._is_open_end = timeout_s is None
+            self._silent.acquire(timeout=-1 if timeout_s is None else min(timeout_s, _LONGEST_S))
+            self._is_open_end = False
+        self._heard = self._rings
         return True
 
 
-class ThreadLane(Lane):
+class ThreadLane(TaskLane):
     """One thread for one task."""
 
     def __init__(self, name: str, ended: Callable[[], None]) -> None:
@@ -55,6 +81,16 @@ class ThreadLane(Lane):
         self.has_ended = False
         self._ended = ended
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    @property
+    def turns(self) -> int:
+        """How often it has begun to wait."""
+        return self.bell.waits
+
+    @property
+    def is_resting(self) -> bool:
+        """True if only another thread can wake it."""
+        return self.bell.is_resting
 
     def start(self) -> None:
         """Begin to drive `task`, which must be set."""
@@ -89,3 +125,64 @@ class ThreadLane(Lane):
         finally:
             self.has_ended = True
             self._ended()
+
+
+class ThreadFlow(Flow):
+    """A flow on a thread of its own: whatever user code does, it goes on."""
+
+    def __init__(
+        self, name: str, life: Callable[[], Iterator[Until]], changed: threading.Condition
+    ) -> None:
+        self._life = life
+        self._changed = changed
+        self._has_concluded = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    @property
+    def is_current(self) -> bool:
+        """True on the flow's own thread."""
+        return threading.current_thread() is self._thread
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def wait(self, timeout_s: float | None) -> bool:
+        """Wait until the flow has ended and its thread is gone."""
+        # Not join(timeout): until Python 3.12 an interrupt in it takes the thread for ended.
+        if not self._has_concluded.wait(timeout_s):
+            return False
+        self._thread.join()
+        return True
+
+    def _run(self) -> None:
+        try:
+            for until in self._life():
+                with self._changed:
+                    self._changed.wait_for(until.is_over, until.timeout_s)
+        finally:
+            self._has_concluded.set()
+
+
+class ThreadDriver(Driver):
+    """A thread for each task and each job, and the clock of the machine."""
+
+    look_every_s = 1.0
+
+    def __init__(self) -> None:
+        self.clock: Clock = MonotonicClock()
+        self.lane_name = lane_name(KERNEL)
+
+    def make_lane(self, name: str, ended: Callable[[], None]) -> ThreadLane:
+        """Make a lane; its thread starts with it."""
+        return ThreadLane(name, ended)
+
+    def make_pace(self, name: str, pacing: Pacing) -> Pace:
+        """Make a pace that learns from what frames cost."""
+        return Pace(pacing.frame_size, pacing.flush_s)
+
+    def make_flow(
+        self, name: str, life: Callable[[], Iterator[Until]], changed: threading.Condition
+    ) -> ThreadFlow:
+        """Make a flow; its thread starts with it."""
+        return ThreadFlow(name, life, changed)

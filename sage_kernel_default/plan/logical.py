@@ -162,14 +162,14 @@ class LogicalPlan:
 
 
 def _step(step: TransformationConfig, *, spread: bool) -> Step:
-    function = ".".join(filter(None, (step["function_module"], step["function_class"])))
+    name = step["function_class"]
     return Step(
         id=step["id"],
         kind=step["kind"],
         parallelism=step["parallelism"],
         make=step["operator"],
         policy=ErrorPolicy.of(step),
-        function=function,
+        function=f"{step['function_module']}.{name}" if name else "",
         placement=step.get("placement") or _usual_placement(step, spread=spread),
         uid=step.get("uid"),
     )

@@ -5,6 +5,7 @@ Layer: processes. Knows links; knows nothing of tasks and jobs.
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import socket
@@ -13,6 +14,7 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from sage_kernel_api.errors import LaneError, TransferError
 from sage_kernel_api.values import Payload
@@ -22,6 +24,9 @@ from sage_kernel_default.processes.kinds import ENTRY, FAILED, FINISHED
 from sage_kernel_default.processes.wire import Link, Message
 
 __all__ = ["LaneExit", "ProcessLane"]
+
+_ENDS: Final = frozenset({os.CLD_EXITED, os.CLD_KILLED, os.CLD_DUMPED})
+_LOG: Final = logging.getLogger("sage_kernel.lanes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +160,7 @@ class ProcessLane:
                 self.kill()
 
     def _reap(self) -> None:
-        os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
+        self._await_exit()
         # What the lane started and left must not outlive it, nor hold its socket open.
         self.kill()
         self._reader.join()
@@ -166,6 +171,25 @@ class ProcessLane:
         self._link.close()
         self.exit = LaneExit(self._outcome(returncode), returncode)
         self._on_exit(self.exit)
+
+    def _await_exit(self) -> None:
+        """Wait for the end of the process, and say why it stands still meanwhile."""
+        while True:
+            news = os.waitid(
+                os.P_PID, self.pid, os.WEXITED | os.WSTOPPED | os.WCONTINUED | os.WNOWAIT
+            )
+            if news is None or news.si_code in _ENDS:
+                return
+            # Taken, so that the next look waits for further news; an exit stays to be reaped.
+            os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WCONTINUED | os.WNOHANG)
+            if news.si_code == os.CLD_STOPPED:
+                _LOG.warning(
+                    "lane %r (process %d) was stopped by %s; whoever waits for it goes on waiting "
+                    "until it is continued (SIGCONT) or its job is cancelled",
+                    self.name,
+                    self.pid,
+                    _signal_name(news.si_status),
+                )
 
     def _outcome(self, returncode: int) -> BaseException | None:
         if self._error is not None or (self._has_finished and returncode == 0):
@@ -194,7 +218,11 @@ def _kill_group(group: int) -> None:
 def _how(returncode: int) -> str:
     if returncode >= 0:
         return f"exited with code {returncode}"
+    return f"was killed by {_signal_name(-returncode)}"
+
+
+def _signal_name(number: int) -> str:
     try:
-        return f"was killed by {signal.Signals(-returncode).name}"
+        return signal.Signals(number).name
     except ValueError:
-        return f"was killed by signal {-returncode}"
+        return f"signal {number}"

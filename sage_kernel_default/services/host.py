@@ -15,7 +15,7 @@ from sage_kernel_api.errors import ServiceNotFoundError, ServiceStateError
 from sage_kernel_api.values import Payload
 from sage_kernel_default.services.calls import Call, Worker
 
-__all__ = ["LIFE_CYCLE", "ServiceHost"]
+__all__ = ["LIFE_CYCLE", "ServiceHost", "public_methods"]
 
 _LOG: Final = logging.getLogger("sage_kernel.services")
 
@@ -33,7 +33,10 @@ class ServiceHost:
         is_open: Calls are taken: it has started, and was not told to stop.
         is_stopping: It was told to stop.
         late_answers: Answers and exceptions that came after the end of their calls.
+        is_killable: Giving up on it leaves nothing behind.
     """
+
+    is_killable = False
 
     def __init__(self, name: str, make: Callable[[], Any], workers: int = 1) -> None:
         """Args: workers: Calls that run at once, at least 1."""
@@ -121,21 +124,18 @@ class ServiceHost:
             found = getattr(self.instance, name, None)
             if callable(found):
                 return found  # type: ignore[no-any-return]  # any callable of the user's
+        raise self.unknown_method(name)
+
+    def unknown_method(self, name: str) -> ServiceNotFoundError:
+        """Return the error of a method that is not there."""
         known = ", ".join(sorted(self.methods())) or "none"
-        raise ServiceNotFoundError(
+        return ServiceNotFoundError(
             f"Service {self.name!r} has no public method {name!r}. It has: {known}."
         )
 
     def methods(self) -> frozenset[str]:
         """Return the names of the public methods, without running any property."""
-        return frozenset(
-            name
-            for kind in type(self.instance).__mro__
-            for name, member in vars(kind).items()
-            if not name.startswith("_")
-            and name not in LIFE_CYCLE
-            and (callable(member) or isinstance(member, (staticmethod, classmethod)))
-        )
+        return public_methods(self.instance)
 
     def _serve(self, worker: Worker) -> None:
         worker.enter()
@@ -184,6 +184,18 @@ class ServiceHost:
         method = getattr(self.instance, name, None)
         if callable(method):
             method(*args)
+
+
+def public_methods(instance: object) -> frozenset[str]:
+    """Return the names of what callers of a service see, without running any property."""
+    return frozenset(
+        name
+        for kind in type(instance).__mro__
+        for name, member in vars(kind).items()
+        if not name.startswith("_")
+        and name not in LIFE_CYCLE
+        and (callable(member) or isinstance(member, (staticmethod, classmethod)))
+    )
 
 
 def _nothing() -> None:

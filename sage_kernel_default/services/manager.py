@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from sage_kernel_api.lifecycle import ServiceManager, service_workers
+from sage_kernel_api.lifecycle import ServiceManager, service_placement, service_workers
 from sage_kernel_api.values import Payload
 from sage_kernel_default.services.registry import ServiceRecipe, ServiceRegistry
 
@@ -28,7 +28,9 @@ class LocalServiceManager(ServiceManager):
         """Remember how to make a service; nothing runs yet."""
         self._check_open()
         workers = service_workers(service_class)
-        self._registry.register(name, ServiceRecipe(service_class, args, kwargs, workers))
+        placement = service_placement(service_class)
+        recipe = ServiceRecipe(service_class, args, kwargs, workers, placement)
+        self._registry.register(name, recipe)
 
     def start_service(self, name: str) -> bool:
         """Make the service and call its ``setup`` and ``start``; wait for them."""

@@ -12,7 +12,12 @@ from difflib import get_close_matches
 from typing import Any
 
 from sage_kernel_api.errors import ServiceNotFoundError, ServiceStateError, ServiceTimeoutError
-from sage_kernel_api.lifecycle import ServiceConfig, service_workers
+from sage_kernel_api.lifecycle import (
+    Placement,
+    ServiceConfig,
+    service_placement,
+    service_workers,
+)
 from sage_kernel_api.values import Payload
 from sage_kernel_default.engine.ports import Clock
 from sage_kernel_default.services.calls import Call
@@ -30,13 +35,15 @@ class ServiceRecipe:
     args: tuple[Payload, ...] = ()
     kwargs: Mapping[str, Payload] = field(default_factory=dict)
     workers: int = 1
+    placement: Placement = "kernel"
 
     @classmethod
     def of(cls, config: ServiceConfig) -> ServiceRecipe:
         """Read a service of the contract."""
         make = config["factory"]
         workers = service_workers(make, config.get("workers"))
-        return cls(make, config.get("args", ()), config.get("kwargs", {}), workers)
+        placement = service_placement(make, config.get("placement"))
+        return cls(make, config.get("args", ()), config.get("kwargs", {}), workers, placement)
 
     def __call__(self) -> Any:
         """Return a new instance."""
@@ -59,10 +66,21 @@ class ServiceRegistry:
         timeout_s: float,
         make_context: Callable[[str, ServiceRegistry, ServiceHost], object],
         fallback: ServiceRegistry | None = None,
+        make_host: Callable[[str, ServiceRecipe], ServiceHost] | None = None,
     ) -> None:
+        """Take what services need.
+
+        Args:
+            clock: For deadlines.
+            timeout_s: See the attribute.
+            make_context: Makes the context that a service gets.
+            fallback: Has the services that are shared with others.
+            make_host: Makes what runs a service; None for worker threads.
+        """
         self.timeout_s = timeout_s
         self._make_context = make_context
         self._fallback = fallback
+        self._make_host = make_host or _on_threads
         self.deadlines = Deadlines(clock)
         self._lock = threading.RLock()
         self._recipes: dict[str, ServiceRecipe] = {}
@@ -170,11 +188,12 @@ class ServiceRegistry:
                 raise ServiceStateError(f"Service {name!r} cannot start: all have been stopped.")
             if name not in self._hosts:
                 recipe = self._recipes[name]
-                host = ServiceHost(name, recipe, recipe.workers)
+                host = self._make_host(name, recipe)
                 started = host.start(self._make_context(name, self, host))
                 self._hosts[name] = (host, started)
                 # One that hangs in setup() must not hang those who wait for it.
-                self.deadlines.watch(started, self.timeout_s)
+                if not started.done():
+                    self.deadlines.watch(started, self.timeout_s)
             return self._hosts[name]
 
     def _discard(self, name: str) -> None:
@@ -182,7 +201,8 @@ class ServiceRegistry:
             host, _ = self._hosts.pop(name, (None, None))
         if host is not None:
             host.stop()
-            host.join(0.1)
+            if not host.join(0.1):
+                host.abandon()
 
     def _stop(self, host: ServiceHost, timeout_s: float) -> None:
         stopped = host.stop()
@@ -211,6 +231,10 @@ class ServiceRegistry:
             f"There is no service named {name!r}. "
             f"Registered: {', '.join(self.names) or 'none'}.{hint}"
         )
+
+
+def _on_threads(name: str, recipe: ServiceRecipe) -> ServiceHost:
+    return ServiceHost(name, recipe, recipe.workers)
 
 
 def _nobody(name: str) -> ServiceHost:

@@ -59,7 +59,9 @@ def test_every_import_contract_is_kept() -> None:
         ("sage_kernel_api/errors.py", "import sage_kernel_api.values", "layered"),
         ("sage_kernel_api/plugins/__init__.py", "import sage_kernel_api.core", "layered"),
         ("sage_kernel_default/__init__.py", "import sage_kernel_api.core", "users' side"),
+        ("sage_kernel_mock/clock.py", "import sage_kernel_api.testing", "users' side"),
         ("sage_kernel_mock/__init__.py", "import sage_kernel_default", "each other"),
+        ("sage_kernel_mock/run.py", "import sage_kernel_mock.harness.bench", "tools for tests"),
         ("sage_kernel_api/runnable.py", "import sage_kernel_default", "imports no kernel"),
         ("sage_kernel_api/runnable.py", "import pytest", "imports no kernel"),
     ],
@@ -71,7 +73,7 @@ def test_a_planted_import_is_caught(copy: Path, module: str, line: str, contract
     result = lint(copy)
 
     assert result.returncode == 1, result.stdout + result.stderr
-    broken = [row for row in result.stdout.splitlines() if row.rstrip().endswith("BROKEN")]
+    broken = [row for row in result.stdout.splitlines() if " BROKEN" in row]
     assert any(contract in row for row in broken), result.stdout
 
 

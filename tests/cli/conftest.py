@@ -41,8 +41,9 @@ class CommandLine:
         *arguments: str,
         variables: Mapping[str, str] | None = None,
         stderr: int = subprocess.PIPE,
+        is_group: bool = False,
     ) -> subprocess.Popen[str]:
-        """Start a command and do not wait for it."""
+        """Start a command and do not wait for it; in a process group of its own, if asked."""
         environment = {key: value for key, value in os.environ.items() if key != "SAGE_KERNEL"}
         return subprocess.Popen(
             [*PROGRAM, *arguments],
@@ -52,6 +53,7 @@ class CommandLine:
             stdout=subprocess.PIPE,
             stderr=stderr,
             text=True,
+            process_group=0 if is_group else None,
         )
 
     def __call__(self, *arguments: str, **variables: str) -> Outcome:

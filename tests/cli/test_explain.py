@@ -76,3 +76,57 @@ def test_a_wrong_graph_is_shown_and_its_problems_after_it(sage_kernel: CommandLi
     assert outcome.code == 4
     assert "text" in outcome.out
     assert "parallelism" in outcome.err
+
+
+SPREAD = """
+    from sage_kernel_api import LocalEnvironment
+
+    LOADED = print("only loaded")
+
+
+    def spread(env: LocalEnvironment) -> None:
+        numbers = env.from_collection(range(4))
+        numbers.map(str, name="text", parallelism=2).set_placement("process").sink(
+            print, name="show"
+        )
+"""
+
+
+def test_the_physical_graph_shows_chains_lanes_and_why_chains_break(
+    sage_kernel: CommandLine,
+) -> None:
+    """Who tunes a job must see what the kernel made of it, and what stood in its way."""
+    sage_kernel.write("spread.py", SPREAD)
+
+    outcome = sage_kernel("explain", "spread.py", "--physical", "--kernel", "default?processes=2")
+
+    assert outcome.code == 0, outcome.err
+    assert outcome.out.splitlines()[1:] == [
+        "pipeline spread on kernel default: 3 chains, 4 tasks",
+        "chain source  x1  thread",
+        "chain text    x2  process 1, process 2",
+        "chain show    x1  thread",
+        "source -> text (round_robin), 2 channels: parallelism changes from 1 to 2",
+        "text -> show (round_robin), 2 channels: parallelism changes from 2 to 1",
+    ]
+
+
+def test_a_kernel_that_cannot_tell_is_named(sage_kernel: CommandLine) -> None:
+    """An older kernel stays valid, and the user learns whom to ask instead."""
+    sage_kernel.write("spread.py", SPREAD)
+
+    outcome = sage_kernel("explain", "spread.py", "--physical", "--kernel", "mock")
+
+    assert outcome.code == 4
+    assert "Kernel 'mock' cannot tell how it would run a job" in outcome.err
+    assert "'default'" in outcome.err
+
+
+def test_a_kernel_without_physical_is_a_mistake(sage_kernel: CommandLine) -> None:
+    """A silently ignored option would be taken for an answer."""
+    sage_kernel.write("spread.py", SPREAD)
+
+    outcome = sage_kernel("explain", "spread.py", "--kernel", "mock")
+
+    assert outcome.code == 2
+    assert "--physical" in outcome.err

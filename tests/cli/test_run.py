@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
+import time
 
+import psutil
 import pytest
 
 from tests.cli.conftest import CommandLine
@@ -110,6 +114,111 @@ def test_a_signal_cancels_the_job_and_closes_its_functions(
     assert out == "closed\n"
     assert "endless: cancelled" in err
     assert "Traceback" not in err
+
+
+SPREAD = """
+    import os
+    import threading
+
+    from sage_kernel_api import BaseService, LocalEnvironment, MapFunction, SourceFunction
+
+
+    class Ticks(SourceFunction[int]):
+        def execute(self) -> int:
+            return 1
+
+
+    class Apart(BaseService):
+        placement = "process"
+
+        def where(self) -> int:
+            return os.getpid()
+
+
+    class Where(MapFunction[int, tuple[int, int]]):
+        pid = 0
+
+        def execute(self, data: int) -> tuple[int, int]:
+            self.pid = self.pid or self.call_service["apart"].where()
+            return os.getpid(), self.pid
+
+
+    told: set[int] = set()
+
+
+    def tell(pids: tuple[int, int]) -> None:
+        for pid in set(pids) - told:
+            told.add(pid)
+            print(pid)
+
+
+    def spread(env: LocalEnvironment) -> None:
+        env.register_service("apart", Apart)
+        env.from_source(Ticks).map(Where, parallelism=2).set_placement("process").sink(tell)
+"""
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "sent_to"),
+    [
+        (signal.SIGINT, 130, "process"),
+        (signal.SIGINT, 130, "group"),
+        (signal.SIGTERM, 143, "process"),
+        (signal.SIGKILL, -signal.SIGKILL, "process"),
+    ],
+    ids=["sigint", "ctrl-c", "sigterm", "sigkill"],
+)
+def test_r11_no_signal_leaves_a_child_behind(
+    sage_kernel: CommandLine, number: signal.Signals, code: int, sent_to: str
+) -> None:
+    """A lane or service that outlives its program would run, unseen, until the machine stops."""
+    sage_kernel.write("spread.py", SPREAD)
+    process = sage_kernel.start(
+        "run", "spread.py", "--kernel", "default?processes=2", is_group=True
+    )
+    assert process.stdout is not None
+    children = [int(process.stdout.readline()) for _ in range(3)]
+
+    if sent_to == "group":
+        os.killpg(process.pid, number)
+    else:
+        process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+
+    assert process.returncode == code
+    assert "Traceback" not in err
+    end_s = time.monotonic() + 30
+    while any(is_running(pid) for pid in children):
+        assert time.monotonic() < end_s, "children left"
+        time.sleep(0.01)
+
+
+def is_running(pid: int) -> bool:
+    """Tell whether a process exists and is no zombie."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def test_signal_handlers_are_set_by_the_command_line_alone() -> None:
+    """A library that takes Ctrl-C away breaks the program that uses it."""
+    program = (
+        "import signal; before = [signal.getsignal(n) for n in (2, 15)]\n"
+        "from sage_kernel_api import LocalEnvironment\n"
+        "with LocalEnvironment('plain', kernel='default?processes=1') as env:\n"
+        "    env.from_collection([1]).map(str).set_placement('process').sink(print)\n"
+        "    env.submit()\n"
+        "    during = [signal.getsignal(n) for n in (2, 15)]\n"
+        "    env.wait()\n"
+        "print(before == during == [signal.getsignal(n) for n in (2, 15)])"
+    )
+
+    run = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
+    )
+
+    assert run.stdout == "1\nTrue\n"
 
 
 def test_a_terminal_shows_rates_while_the_job_runs(sage_kernel: CommandLine) -> None:

@@ -12,7 +12,7 @@ from sage_kernel_api.cli.exit_codes import EXIT_CODE_HELP, exit_code_of
 from sage_kernel_api.errors import KernelError
 from tests.cli.conftest import CommandLine
 
-COMMANDS = ("list", "doctor", "info", "run", "explain")
+COMMANDS = ("list", "doctor", "info", "verify", "run", "explain")
 
 
 def modules_after(statement: str) -> set[str]:

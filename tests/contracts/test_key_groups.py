@@ -20,7 +20,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sage_kernel_api.communication import KEY_GROUPS, key_group, owner_of
+from sage_kernel_api.communication import KEY_GROUPS, key_group, key_groups, owner_of
 from sage_kernel_api.communication.key_groups import encode_key
 from sage_kernel_api.errors import KeyEncodingError
 
@@ -113,6 +113,12 @@ def test_equal_keys_and_only_they_encode_alike(one: object, other: object) -> No
 def test_a_group_is_in_range(key: object) -> None:
     """A group out of range would have no owner."""
     assert key_group(key) in range(KEY_GROUPS)
+
+
+@given(st.lists(keys) | st.lists(st.text(st.characters())) | st.lists(st.integers()))
+def test_many_keys_have_the_groups_that_they_have_alone(many: list[Any]) -> None:
+    """The fast way moves state; the slow way routes records: they must meet."""
+    assert key_groups(many) == [key_group(key) for key in many]
 
 
 @given(st.integers(0, KEY_GROUPS - 1), st.integers(1, KEY_GROUPS))

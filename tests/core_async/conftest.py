@@ -71,10 +71,11 @@ class VirtualHost:
 
     def wait(self, is_there: Callable[[], bool], changed: threading.Event, limit_s: float) -> bool:
         del changed
-        end_s = self.now_s + limit_s
-        # A mark in time, so that waiting with a limit is never a deadlock.
-        mark = self.loop.call_at(end_s, _nothing)
-        self.loop.jumping.is_over = lambda: is_there() or self.now_s >= end_s
+        # A mark in time, so that waiting with a limit is never a deadlock. What counts is that it
+        # was passed: by the rounding of sums of floats, the clock may stop just before it.
+        end = threading.Event()
+        mark = self.loop.call_at(self.now_s + limit_s, end.set)
+        self.loop.jumping.is_over = lambda: is_there() or end.is_set()
         self.loop.run_forever()
         mark.cancel()
         return is_there()
@@ -82,10 +83,6 @@ class VirtualHost:
     def pass_time(self, duration_s: float) -> None:
         """Let the loop work for so long, virtually."""
         self.wait(lambda: False, threading.Event(), duration_s)
-
-
-def _nothing() -> None:
-    """Mark a moment."""
 
 
 @dataclass

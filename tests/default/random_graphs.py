@@ -6,14 +6,16 @@ the list of all records (the reference), and as what it is in a pipeline.
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from hypothesis import strategies as st
 
 from sage_kernel_api import (
+    BaseJoinFunction,
     DataStream,
     LocalEnvironment,
     MapFunction,
@@ -24,10 +26,12 @@ from sage_kernel_api import (
     retry,
 )
 
-__all__ = ["Graph", "Sink", "random_graph"]
+__all__ = ["ASYNC_STEPS", "STEPS", "Graph", "Sink", "Step", "place_at_random", "random_graph"]
 
 Record: TypeAlias = tuple[int, int]
 Draw: TypeAlias = Callable[[st.SearchStrategy[Any]], Any]
+
+Step: TypeAlias = Callable[["Graph", "Stream", int, Draw], None]
 
 TOTAL: Final = 1
 """In order as a whole: in order for each origin modulo 1."""
@@ -90,8 +94,8 @@ class Graph:
         self.streams.append(Stream(live, records, order, p))
 
 
-def random_graph(draw: Draw, env: LocalEnvironment) -> Graph:
-    """Describe a pipeline of up to eight steps; every stream that nobody reads gets a sink."""
+def random_graph(draw: Draw, env: LocalEnvironment, steps: Sequence[Step]) -> Graph:
+    """Describe a pipeline of up to six of these *steps*; every stream gets a sink."""
     graph = Graph(env)
     for number in range(draw(st.integers(1, 2))):
         origins = [10_000 * number + n for n in range(draw(st.integers(0, 40)))]
@@ -99,12 +103,20 @@ def random_graph(draw: Draw, env: LocalEnvironment) -> Graph:
         graph.add(env.from_collection(records), records, TOTAL, 1)
     for _ in range(draw(st.integers(1, 6))):
         stream = draw(st.sampled_from(graph.streams))
-        draw(st.sampled_from(_STEPS))(graph, stream, draw(st.integers(1, 4)), draw)
+        draw(st.sampled_from(steps))(graph, stream, draw(st.integers(1, 4)), draw)
     for stream in graph.streams:
         sink = Sink(stream)
         stream.live.sink(sink.found.append)
         graph.sinks.append(sink)
     return graph
+
+
+def place_at_random(draw: Draw, env: LocalEnvironment) -> int:
+    """Put some steps of a described pipeline on process lanes; return how many."""
+    inner = [step for step in env.pipeline if step.kind not in ("source", "sink")]
+    for step in inner:
+        step.placement = draw(st.sampled_from(["process", "kernel"]))
+    return sum(step.placement == "process" for step in inner)
 
 
 def _of_key(records: list[Record], key: int, order: int) -> list[Record]:
@@ -274,7 +286,69 @@ def _loop(graph: Graph, stream: Stream, p: int, draw: Draw) -> None:
     graph.add(live, [(o, min(v - 1, 0)) for o, v in stream.records], None, p)
 
 
-_STEPS: Final = (
+def _comap(graph: Graph, stream: Stream, p: int, draw: Draw) -> None:
+    other = draw(st.sampled_from(graph.streams))
+    live = stream.live.connect(other.live).comap(
+        lambda r: (r[0], r[1] + 1), lambda r: (r[0], r[1] + 2), parallelism=p
+    )
+    records = [(o, v + 1) for o, v in stream.records] + [(o, v + 2) for o, v in other.records]
+    graph.add(live, records, None, p)
+
+
+class _Pairs(BaseJoinFunction[int, Record, Record, Record]):
+    """Every record of one side with every record of the other side: once, in any order."""
+
+    def __init__(self) -> None:
+        self.seen: dict[int, tuple[list[Record], list[Record]]] = {}
+
+    def execute(self, payload: Record, key: int, tag: Literal[0, 1]) -> list[Record]:
+        seen = self.seen.setdefault(key, ([], []))
+        seen[tag].append(payload)
+        return [_pair(payload, partner, tag) for partner in seen[1 - tag]]
+
+
+def _pair(one: Record, other: Record, tag: int) -> Record:
+    left, right = (one, other) if tag == 0 else (other, one)
+    return left[0], right[1] % 7
+
+
+def _join(graph: Graph, stream: Stream, p: int, draw: Draw) -> None:
+    other = draw(st.sampled_from(graph.streams))
+    if len(stream.records) * len(other.records) > _MOST_PAIRS:
+        return
+    keys = draw(st.integers(1, 6))
+    sides = [
+        each.live.keyby(lambda r: r[0] % keys, parallelism=each.parallelism)
+        for each in (stream, other)
+    ]
+    live = sides[0].connect(sides[1]).join(_Pairs, parallelism=p)
+    records = [
+        _pair(left, right, 0)
+        for left in stream.records
+        for right in other.records
+        if left[0] % keys == right[0] % keys
+    ]
+    graph.add(live, records, None, p)
+
+
+async def _add_one(record: Record) -> Record:
+    await asyncio.sleep(0)
+    return record[0], record[1] + 1
+
+
+def _async(graph: Graph, stream: Stream, p: int, draw: Draw) -> None:
+    ordered = draw(st.booleans())
+    live = stream.live.map_async(
+        _add_one, capacity=draw(st.sampled_from([1, 3])), ordered=ordered, parallelism=p
+    )
+    records = [(o, v + 1) for o, v in stream.records]
+    graph.add(live, records, _order_after(stream, p) if ordered else None, p)
+
+
+_MOST_PAIRS: Final = 2_000
+
+STEPS: Final[tuple[Step, ...]] = (
     _map, _filter, _flatmap, _union, _rebalance, _broadcast, _count, _keep_key, _skip,
-    _dead_letter, _retry, _sides, _loop,
+    _dead_letter, _retry, _sides, _loop, _comap, _join,
 )  # fmt: skip
+ASYNC_STEPS: Final[tuple[Step, ...]] = (_async,)

@@ -148,6 +148,17 @@ def test_a_wrong_context_configuration_lists_all_problems(kernel: DefaultKernelF
     assert len(caught.value.problems) == 2
 
 
+@pytest.mark.parametrize(
+    "wrong", [{"parallelism": 0}, {"parallelism": True}, {"parallel_index": 2, "parallelism": 2}]
+)
+def test_a_context_that_no_instance_could_have_is_refused(
+    kernel: DefaultKernelFacade, wrong: ContextConfig
+) -> None:
+    """A function under test would divide by a parallelism of 0, or be an instance of nothing."""
+    with pytest.raises(ConfigurationError, match="parallel"):
+        kernel.create_execution_context(wrong)
+
+
 def test_state_is_copied_in_and_out(kernel: DefaultKernelFacade) -> None:
     """Changing a saved list must not change what was saved."""
     config: ContextConfig = {"name": "f"}

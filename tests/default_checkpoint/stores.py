@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 import signal
@@ -27,6 +26,7 @@ __all__ = [
     "CODEC",
     "FaultyDisk",
     "contents",
+    "failing",
     "kill_at",
     "make_store",
     "record",
@@ -52,8 +52,14 @@ class FaultyDisk(Disk):
         if self.before is not None:
             self.before(number, name)
         result = call()
-        if self.after is not None:
-            self.after(number, name)
+        try:
+            if self.after is not None:
+                self.after(number, name)
+        except OSError:
+            if name in ("lock", "open_database") and result is not None:
+                # A call that failed left no descriptor behind.
+                (result.release if name == "lock" else result.close)()
+            raise
         return result
 
     def make_folder(self, folder: Path) -> list[Path]:
@@ -212,6 +218,3 @@ def contents(directory: Path) -> dict[str, bytes]:
         for path in sorted(directory.rglob("*"))
         if path.is_file()
     }
-
-
-CODES = [errno.ENOSPC, errno.EIO, errno.EACCES]

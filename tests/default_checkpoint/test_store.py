@@ -46,9 +46,9 @@ def folder_of(directory: Path, job: str = "job") -> Path:
     return directory / folder_name(job)
 
 
-def test_an_epoch_comes_back_whole(tmp_path: Path) -> None:
+def test_an_epoch_comes_back_whole(fast_path: Path) -> None:
     """Positions, keyed state, handles and in-flight records belong together."""
-    store = make_store(tmp_path)
+    store = make_store(fast_path)
     opened = store.open("job")
     assert (opened.attempt, opened.latest) == (1, None)
     store.commit(record(1, {"a": 1, "b": (2, True)}))
@@ -56,7 +56,7 @@ def test_an_epoch_comes_back_whole(tmp_path: Path) -> None:
     before = state_of(store.load())
     store.close()
 
-    again = make_store(tmp_path)
+    again = make_store(fast_path)
     opened = again.open("job")
 
     assert (opened.attempt, opened.latest) == (2, info)
@@ -69,11 +69,11 @@ def test_an_epoch_comes_back_whole(tmp_path: Path) -> None:
     again.close()
 
 
-def test_a_store_leaves_nothing_open(tmp_path: Path) -> None:
+def test_a_store_leaves_nothing_open(fast_path: Path) -> None:
     """R10: a descriptor per restart would end in 'too many open files'."""
     with no_leaks():
         for epoch in (1, 2, 3):
-            store = make_store(tmp_path)
+            store = make_store(fast_path)
             store.open("job")
             store.commit(record(epoch, {"a": epoch}))
             store.close()
@@ -158,9 +158,9 @@ TestStoreAgainstDict = StoreAgainstDict.TestCase
 TestStoreAgainstDict.settings = settings(max_examples=8, stateful_step_count=15, deadline=None)
 
 
-def test_only_what_changed_is_written(tmp_path: Path) -> None:
+def test_only_what_changed_is_written(fast_path: Path) -> None:
     """A checkpoint that wrote all keys would cost what there is, not what happens."""
-    store = make_store(tmp_path)
+    store = make_store(fast_path)
     store.open("job")
     store.commit(record(1, {f"user{n}": n for n in range(10_000)}, is_base=True))
 
@@ -172,9 +172,9 @@ def test_only_what_changed_is_written(tmp_path: Path) -> None:
     store.close()
 
 
-def test_the_space_stays_within_a_small_multiple_of_the_keys(tmp_path: Path) -> None:
+def test_the_space_stays_within_a_small_multiple_of_the_keys(fast_path: Path) -> None:
     """Changes on top of changes would fill the disk, and slow down the restart."""
-    store = make_store(tmp_path)
+    store = make_store(fast_path)
     store.open("job")
     store.commit(record(1, {f"user{n}": n for n in range(1_000)}, is_base=True))
     base = store.epochs()[0].size_bytes
@@ -196,14 +196,14 @@ def test_the_space_stays_within_a_small_multiple_of_the_keys(tmp_path: Path) -> 
     ],
 )
 def test_keys_that_python_calls_equal_are_one_key_also_after_merging(
-    tmp_path: Path, first: dict[Any, Any], then: dict[Any, Any]
+    fast_path: Path, first: dict[Any, Any], then: dict[Any, Any]
 ) -> None:
     """A key that was deleted as ``True`` must not come back as ``1``."""
 
     def snapshot(keyed: list[KeyedChanges]) -> list[StepSnapshot]:
         return [StepSnapshot("s", 0, 1, keyed=keyed)]
 
-    store = make_store(tmp_path)
+    store = make_store(fast_path)
     store.open("job")
     store.commit(EpochRecord(1, snapshot(pack_table(CODEC, "t", first, is_base=True))))
     for epoch in range(2, 12):
@@ -221,9 +221,9 @@ def test_keys_that_python_calls_equal_are_one_key_also_after_merging(
 
 
 @pytest.mark.parametrize("job", ["../../etc", "/etc/passwd", "a\0b", "x" * 300, "", ".", "\ud800"])
-def test_a_job_name_is_a_key_and_never_a_path(tmp_path: Path, job: str) -> None:
+def test_a_job_name_is_a_key_and_never_a_path(fast_path: Path, job: str) -> None:
     """R7: a name from outside must not choose where files are written."""
-    inside = tmp_path / "a" / "b"
+    inside = fast_path / "a" / "b"
     store = make_store(inside)
     store.open(job)
     store.commit(record(1, {"a": 1}))
@@ -235,38 +235,38 @@ def test_a_job_name_is_a_key_and_never_a_path(tmp_path: Path, job: str) -> None:
 
     assert opened.latest is not None
     assert [path.parent for path in inside.iterdir()] == [inside]
-    assert {path.name for path in tmp_path.rglob("*") if path.is_dir()} == {
+    assert {path.name for path in fast_path.rglob("*") if path.is_dir()} == {
         "a",
         "b",
         folder_name(job),
     }
 
 
-def test_names_in_other_unicode_forms_are_other_jobs(tmp_path: Path) -> None:
+def test_names_in_other_unicode_forms_are_other_jobs(fast_path: Path) -> None:
     """They look alike and are not equal; a shared place would mix their state."""
     for name in ("é", "e\u0301", "E\u0301", "ⅸ", "ix"):
-        store = make_store(tmp_path)
+        store = make_store(fast_path)
         assert store.open(name).latest is None
         store.commit(record(1, {name: 1}))
         store.close()
 
-    assert len(list(tmp_path.iterdir())) == 5
+    assert len(list(fast_path.iterdir())) == 5
 
 
-def test_r7_a_second_owner_is_refused_and_named(tmp_path: Path) -> None:
+def test_r7_a_second_owner_is_refused_and_named(fast_path: Path) -> None:
     """Two kernels on one state would each undo what the other one did."""
-    store = make_store(tmp_path)
+    store = make_store(fast_path)
     store.open("job")
     store.commit(record(1, {"a": 1}))
-    before = contents(tmp_path)
+    before = contents(fast_path)
 
     with pytest.raises(StoreLockedError, match=f"in use by process {os.getpid()}"):
-        make_store(tmp_path).open("job")
+        make_store(fast_path).open("job")
 
-    assert contents(tmp_path) == before
+    assert contents(fast_path) == before
     store.commit(record(2, {"a": 2}))
     store.close()
-    make_store(tmp_path).open("job")
+    make_store(fast_path).open("job")
 
 
 _OWNER = """
@@ -283,9 +283,9 @@ signal.pause()
 
 
 @pytest.fixture
-def other_owner(tmp_path: Path) -> Any:
+def other_owner(fast_path: Path) -> Any:
     """Another process that has opened the store and stored epoch 1."""
-    code = _OWNER.format(root=str(Path(__file__).parents[2]), directory=str(tmp_path))
+    code = _OWNER.format(root=str(Path(__file__).parents[2]), directory=str(fast_path))
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None
         assert child.stdout.readline() == "1\n"
@@ -297,18 +297,18 @@ def other_owner(tmp_path: Path) -> Any:
 
 
 def test_r3_r7_an_owner_that_is_stopped_keeps_its_place_and_a_dead_one_loses_it(
-    tmp_path: Path, other_owner: subprocess.Popen[str]
+    fast_path: Path, other_owner: subprocess.Popen[str]
 ) -> None:
     """A reported epoch survives SIGKILL; a zombie that wakes up finds nobody in its place."""
     with pytest.raises(StoreLockedError, match=f"process {other_owner.pid}"):
-        make_store(tmp_path).open("job")
+        make_store(fast_path).open("job")
     other_owner.send_signal(signal.SIGSTOP)
     with pytest.raises(StoreLockedError):
-        make_store(tmp_path).open("job")
+        make_store(fast_path).open("job")
 
     other_owner.kill()
     other_owner.wait()
-    store = make_store(tmp_path)
+    store = make_store(fast_path)
     opened = store.open("job")
 
     assert (opened.attempt, opened.latest and opened.latest.epoch) == (2, 1)
@@ -379,46 +379,46 @@ def _newer_mark(folder: Path) -> None:
     ],
 )
 def test_r7_what_is_missing_foreign_or_newer_is_refused_and_left_alone(
-    tmp_path: Path, change: Any, error: type[Exception], told: str
+    fast_path: Path, change: Any, error: type[Exception], told: str
 ) -> None:
     """An older release that writes into newer state would destroy it."""
-    folder = stored(tmp_path)
+    folder = stored(fast_path)
     change(folder)
-    before = contents(tmp_path)
+    before = contents(fast_path)
 
     with pytest.raises(error, match=told):
-        make_store(tmp_path).open("job")
+        make_store(fast_path).open("job")
 
-    assert contents(tmp_path) == before
+    assert contents(fast_path) == before
 
 
 @pytest.mark.parametrize("content", [b"no database at all" * 100, None])
 def test_r7_a_foreign_file_in_the_place_of_the_database_is_left_alone(
-    tmp_path: Path, content: bytes | None
+    fast_path: Path, content: bytes | None
 ) -> None:
     """Somebody else's data are not ours to replace."""
-    folder = folder_of(tmp_path)
+    folder = folder_of(fast_path)
     folder.mkdir()
     (folder / "state.db").write_bytes(content or b"")
     if content is None:
         _foreign_database(folder)
-    before = contents(tmp_path)
+    before = contents(fast_path)
 
     with pytest.raises(StoreFormatError, match=r"no database of sage-kernel|another program"):
-        make_store(tmp_path).open("job")
+        make_store(fast_path).open("job")
 
-    assert contents(tmp_path) == before
+    assert contents(fast_path) == before
 
 
-def test_r6_an_older_copy_of_the_database_is_refused(tmp_path: Path) -> None:
+def test_r6_an_older_copy_of_the_database_is_refused(fast_path: Path) -> None:
     """It is whole and valid; only the mark outside knows that there was more."""
-    folder = stored(tmp_path)
+    folder = stored(fast_path)
     old = (folder / "state.db").read_bytes()
-    store = make_store(tmp_path)
+    store = make_store(fast_path)
     store.open("job")
     store.commit(record(3, {"a": 3}))
     # Killed here: nothing is sealed.
-    copy = tmp_path / "copy"
+    copy = fast_path / "copy"
     shutil.copytree(folder, copy / folder.name)
     store.close()
     (copy / folder.name / "state.db").write_bytes(old)
@@ -431,21 +431,21 @@ def test_r6_an_older_copy_of_the_database_is_refused(tmp_path: Path) -> None:
     assert contents(copy) == before
 
 
-def test_r6_files_of_another_job_are_refused(tmp_path: Path) -> None:
+def test_r6_files_of_another_job_are_refused(fast_path: Path) -> None:
     """Two folders whose files were exchanged are each valid in themselves."""
-    stored(tmp_path)
-    other = make_store(tmp_path)
+    stored(fast_path)
+    other = make_store(fast_path)
     other.open("other")
     other.commit(record(1, {"a": 1}))
     other.close()
-    shutil.copy(folder_of(tmp_path, "other") / "state.db", folder_of(tmp_path) / "state.db")
+    shutil.copy(folder_of(fast_path, "other") / "state.db", folder_of(fast_path) / "state.db")
 
     with pytest.raises(StoreCorruptError):
-        make_store(tmp_path).open("job")
+        make_store(fast_path).open("job")
 
-    shutil.copy(folder_of(tmp_path, "other") / "high-water", folder_of(tmp_path) / "high-water")
+    shutil.copy(folder_of(fast_path, "other") / "high-water", folder_of(fast_path) / "high-water")
     with pytest.raises(StoreCorruptError, match="state of the job 'other'"):
-        make_store(tmp_path).open("job")
+        make_store(fast_path).open("job")
 
 
 @pytest.mark.parametrize(
@@ -458,10 +458,10 @@ def test_r6_files_of_another_job_are_refused(tmp_path: Path) -> None:
     ],
 )
 def test_r7_a_record_that_does_not_fit_is_refused_and_changes_nothing(
-    tmp_path: Path, snapshots: list[StepSnapshot], told: str
+    fast_path: Path, snapshots: list[StepSnapshot], told: str
 ) -> None:
     """State that is forgotten in one epoch is lost in all later ones."""
-    store = make_store(tmp_path)
+    store = make_store(fast_path)
     store.open("job")
     store.commit(record(1, {"a": 1, "b": 2}))
     before = state_of(store.load())
@@ -479,9 +479,9 @@ def test_r7_a_record_that_does_not_fit_is_refused_and_changes_nothing(
     store.close()
 
 
-def test_steps_are_dropped_and_rescaled_only_when_that_is_said(tmp_path: Path) -> None:
+def test_steps_are_dropped_and_rescaled_only_when_that_is_said(fast_path: Path) -> None:
     """The other half of refusing: what is meant must work."""
-    store = make_store(tmp_path)
+    store = make_store(fast_path)
     store.open("job")
     store.commit(record(1, {"a": 1, "b": 2}))
     one = StepSnapshot("keyed", 0, 1, keyed=pack_table(CODEC, "count", {"a": 1}, is_base=True))
@@ -494,9 +494,9 @@ def test_steps_are_dropped_and_rescaled_only_when_that_is_said(tmp_path: Path) -
     store.close()
 
 
-def test_the_latest_epoch_cannot_be_deleted(tmp_path: Path) -> None:
+def test_the_latest_epoch_cannot_be_deleted(fast_path: Path) -> None:
     """The job would start from the beginning, and not know it."""
-    store = make_store(tmp_path, retain=2)
+    store = make_store(fast_path, retain=2)
     store.open("job")
     store.commit(record(1, {"a": 1}))
 
@@ -508,9 +508,9 @@ def test_the_latest_epoch_cannot_be_deleted(tmp_path: Path) -> None:
     store.close()
 
 
-def test_a_store_that_is_not_open_says_so(tmp_path: Path) -> None:
+def test_a_store_that_is_not_open_says_so(fast_path: Path) -> None:
     """R20: a call at the wrong time is an error of ours."""
-    store = make_store(tmp_path)
+    store = make_store(fast_path)
 
     for call in (store.load, store.epochs, lambda: store.commit(record(1, {}))):
         with pytest.raises(CheckpointError, match="not open"):
@@ -521,17 +521,17 @@ def test_a_store_that_is_not_open_says_so(tmp_path: Path) -> None:
         store.open("job")
     store.close()
     with pytest.raises(ConfigurationError, match="at least 1"):
-        make_store(tmp_path, retain=0)
+        make_store(fast_path, retain=0)
 
 
-def test_a_directory_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
+def test_a_directory_that_cannot_be_written_is_refused(fast_path: Path) -> None:
     """R7: before the job runs, not at its first checkpoint."""
-    (tmp_path / "file").write_text("mine")
+    (fast_path / "file").write_text("mine")
 
     with pytest.raises(CheckpointError, match="opening the checkpoints failed: Not a directory"):
-        make_store(tmp_path / "file").open("job")
+        make_store(fast_path / "file").open("job")
 
-    assert contents(tmp_path) == {"file": b"mine"}
+    assert contents(fast_path) == {"file": b"mine"}
 
 
 @pytest.mark.parametrize(
@@ -548,7 +548,7 @@ def test_a_place_that_cannot_keep_a_promise_is_told(kind: str, told: list[str]) 
 
 
 @pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="this machine has no /dev/shm")
-def test_the_warning_reaches_who_opens_a_store(tmp_path: Path) -> None:
+def test_the_warning_reaches_who_opens_a_store(fast_path: Path) -> None:
     """The mount table is read from the machine, so it is tried on the machine."""
     import tempfile
 

@@ -44,6 +44,7 @@ class _TableMachine(RuleBasedStateMachine):
             for key in changes.deleted:
                 self.stored.pop(key, None)
             self.stored.update(changes.entries)
+            self.table.settle()
         assert self.stored == self.model
 
     @rule()
@@ -70,12 +71,14 @@ def test_only_changed_keys_are_given_to_the_store() -> None:
     table = TrackedTable()
     table.delta.update(dict.fromkeys(range(5000), 0))
     table.take_changes()
+    table.settle()
 
     table[7] = 1
     changes = table.take_changes()
 
     assert changes is not None
     assert (changes.entries, changes.is_base) == ({7: 1}, False)
+    table.settle()
     assert table.take_changes() is None
 
 
@@ -90,6 +93,7 @@ def test_the_store_never_holds_much_more_than_the_table() -> None:
         changes = table.take_changes()
         assert changes is not None
         rows = len(changes.entries) + (0 if changes.is_base else rows)
+        table.settle()
         most = max(most, rows)
 
     assert most <= 1024

@@ -14,14 +14,17 @@ from sage_kernel_api.errors import TransferError
 from sage_kernel_default.processes import Link, decode, encode
 from tests.helpers import in_thread
 
-_VALUE: list[Any] = ["abc", 1.5, np.arange(20_000), np.ones(9_000)]
+_VALUE: list[Any] = ["abc", 1.5, np.arange(16_000), np.ones(9_000)]
 
 
-def _bytes_of_one_message() -> bytes:
+_LARGE = np.arange(1, 40_001)
+
+
+def _bytes_of_one_message(value: Any) -> bytes:
     ours, theirs = socket.socketpair()
     with ours, theirs:
         theirs.settimeout(30)
-        with in_thread(Link(ours).send, 20, 7, encode(_VALUE)) as sender:
+        with in_thread(Link(ours).send, 20, 7, encode(value)) as sender:
             got = theirs.recv(1 << 20)
             sender.join()
             ours.close()
@@ -47,7 +50,8 @@ def _receive(data: bytes, piece: int = 1 << 20) -> Any:
         return message and (message.kind, message.channel, decode(message.body))
 
 
-_SENT = _bytes_of_one_message()
+_SENT = _bytes_of_one_message(_VALUE)
+_LARGE_SENT = _bytes_of_one_message(_LARGE)
 
 
 def test_a_message_in_small_pieces_is_whole() -> None:
@@ -66,6 +70,20 @@ def test_every_flipped_bit_is_noticed(position: int, bit: int) -> None:
 
     with pytest.raises(TransferError, match="damaged"):
         _receive(bytes(damaged))
+
+
+@given(st.data())
+def test_bytes_of_a_large_array_that_were_lost_or_doubled_are_noticed(data: st.DataObject) -> None:
+    """Only the ends of large buffers are summed; what goes wrong on the way moves them."""
+    at = data.draw(st.integers(len(_LARGE_SENT) - _LARGE.nbytes + 1, len(_LARGE_SENT) - 8))
+    count = data.draw(st.integers(1, 7))
+    lost = _LARGE_SENT[:at] + _LARGE_SENT[at + count :] + b"\0" * count
+    doubled = _LARGE_SENT[: at + count] + _LARGE_SENT[at:-count]
+
+    for damaged in (lost, doubled):
+        assert len(damaged) == len(_LARGE_SENT)
+        with pytest.raises(TransferError, match="damaged"):
+            _receive(damaged)
 
 
 @given(st.integers(1, len(_SENT) - 1))

@@ -154,7 +154,7 @@ def test_state_that_belongs_to_no_step_is_refused(place: Place) -> None:
     keyed = second.from_source(Gate, 1000).keyby(lambda n: n % 7)
     keyed.map(Count, name="recount").sink(Last)
 
-    with pytest.raises(CheckpointError, match="state of steps that this pipeline does not have"):
+    with pytest.raises(CheckpointError, match="state of 'Count' belongs to no step"):
         second.submit()
     assert place.stores["/state"].load() is before
 

@@ -134,4 +134,4 @@ class ServiceMachine(RuleBasedStateMachine):
 
 
 TestServices = ServiceMachine.TestCase
-TestServices.settings = settings(max_examples=80, stateful_step_count=25, deadline=None)
+TestServices.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)

@@ -19,35 +19,6 @@ class MyFunction(MapFunction[int, int]):
         return data
 
 
-def test_the_seeds_unit_test_runs_as_it_was_written() -> None:
-    """Authors of programs in the seed's style change the import line, and nothing else."""
-    from sage_kernel_mock import LenientMockKernelFacade as MockKernelFacade
-
-    # fmt: off
-    mock_kernel = MockKernelFacade()
-    mock_context = mock_kernel.create_runtime_context({'name': 'test'})
-
-    function = MyFunction()
-    function.set_context(mock_context)
-
-    result = function.call_service('test_service', 'test_method')
-    assert result is not None
-    # fmt: on
-    assert repr(result) == "<unscripted answer of test_service.test_method>"
-
-
-def test_the_seeds_facade_can_be_written_by_hand() -> None:
-    """The seed's first snippet is a user's own mock on top of the contract."""
-
-    class OwnMock(MockKernelFacade):
-        def __init__(self) -> None:
-            super().__init__()
-            self.jobs: dict[str, object] = {}
-            self.states: dict[str, object] = {}
-
-    assert OwnMock().create_execution_context({"name": "x"}).name == "x"
-
-
 def test_a_function_reads_the_facts_that_a_test_sets(kernel: MockKernelFacade) -> None:
     """Whoever tests a function must reach each of its branches."""
     context = kernel.create_execution_context(
@@ -83,7 +54,7 @@ def test_what_a_lone_context_sends_is_kept_and_reported_as_unsent(kernel: MockKe
         SentRecord(3, None, None),
         SentRecord(4, None, "a"),
     ]
-    with pytest.raises(PipelineError, match="Nothing is called 'q'"):
+    with pytest.raises(PipelineError, match="nothing is called 'q'"):
         context.transport.set_downstream_connections([ConnectionInfo(("q",))])
 
 
@@ -196,6 +167,8 @@ def test_after_shutdown_nothing_is_made(kernel: MockKernelFacade) -> None:
         kernel.create_runtime_context({})
     with pytest.raises(KernelClosedError):
         kernel.create_execution_context({})
+    with pytest.raises(KernelClosedError):
+        kernel.service_manager.register_service("cache", dict)
 
 
 def test_a_spec_string_sets_the_options() -> None:

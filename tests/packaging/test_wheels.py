@@ -37,7 +37,7 @@ def test_a_wheel_holds_its_packages_typed_and_nothing_else(
     assert {top for top in tops if not top.endswith(".dist-info")} == packages
     assert {f"{package}/py.typed" for package in packages} <= set(names)
     for name in names:
-        assert ".dist-info/" in name or name.endswith((".py", "py.typed")), name
+        assert ".dist-info/" in name or name.endswith((".py", "py.typed", ".txt")), name
         assert "/tests/" not in name
 
 

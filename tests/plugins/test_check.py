@@ -98,7 +98,7 @@ def test_all_breaches_are_in_one_error() -> None:
     assert len(caught.value.problems) == 3
 
 
-@pytest.mark.parametrize("capability", ["TASKS", "QUEUES", "CHECKPOINTS", "PAUSE"])
+@pytest.mark.parametrize("capability", ["TASKS", "QUEUES", "CHECKPOINTS", "PAUSE", "EXPLAIN"])
 def test_a_declared_capability_must_have_its_members(capability: str) -> None:
     """A promise in `capabilities` is relied on before the job runs."""
     kernel = make()

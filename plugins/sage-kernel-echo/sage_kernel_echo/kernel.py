@@ -1,7 +1,7 @@
 """The face of the kernel, and its jobs: each has ended before anybody learns its id."""
 
 from sage_kernel_api.communication import PlainTransport
-from sage_kernel_api.context import ContextConfig, PlainContext
+from sage_kernel_api.context import ContextConfig, PlainContext, check_context_config
 from sage_kernel_api.errors import CapabilityError, JobNotFoundError, KernelClosedError
 from sage_kernel_api.lifecycle import (
     NoServices,
@@ -23,11 +23,12 @@ class EchoKernel:
     name = "echo"
     api_version = "1.0"
     # One instance of each step gets all records, so all records of one key meet there.
+    # NEXT: add an ability here once it works; `sage-kernel verify` then tests it.
     capabilities = frozenset({Capability.KEYED_ROUTING})
 
     def __init__(self) -> None:
         self.logger_factory = StandardLoggerFactory("sage_kernel.echo")
-        self.service_manager = NoServices("echo")
+        self.service_manager = NoServices("echo")  # NEXT: services
         self.job_manager = EchoJobs(self)
         self.is_closed = False
 
@@ -39,7 +40,9 @@ class EchoKernel:
     def make_context(self, config: ContextConfig, transport: PlainTransport) -> PlainContext:
         """Return a context on that transport; without services and state, which are refused."""
         self.check_open()
-        logger = self.logger_factory.get_logger(config.get("name", "context"))
+        # NEXT: state, with a StateManager in place of NoState.
+        name = check_context_config(config).get("name", "context")
+        logger = self.logger_factory.get_logger(name)
         return PlainContext(config, logger, transport, NoState("echo"), self.service_manager)
 
     def shutdown(self) -> None:

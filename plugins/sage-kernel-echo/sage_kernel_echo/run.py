@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any, cast
 
 from sage_kernel_api.communication import PlainTransport
@@ -26,23 +26,39 @@ class EchoRun:
 
     def run(self) -> None:
         """Move all records; raise a `StepError` if a step fails. Either way all are closed."""
-        steps = self._config["transformations"]
-        with ExitStack() as closing:
-            for step in reversed(steps):
-                self._open_step(step, closing)
-            for step in steps:
-                if step["kind"] == KIND_SOURCE:
-                    self._read(step["id"])
-            for step in steps:  # Upstream first: what one held back passes through the next.
-                blame(step["id"], doing="finish")(self._open[step["id"]][0].finish)()
-                self._drain()
+        failures: list[BaseException] = []
+        for act in self._acts():
+            try:
+                act()
+            except BaseException as failure:  # noqa: BLE001 - raised below, once all are closed
+                failures.append(failure)
+        for late in failures[1:]:
+            failures[0].add_note(f"Also: {late}")
+        if failures:
+            raise failures[0]
 
-    def _open_step(self, step: TransformationConfig, closing: ExitStack) -> None:
-        step_id, env, config = step["id"], self._config["name"], self._config["config"]
+    def _acts(self) -> Iterator[Callable[[], object]]:
+        yield self._move
+        for step_id, (runnable, _, _) in reversed(self._open.items()):
+            yield partial(blame, step_id, runnable.close, doing="close")
+
+    def _move(self) -> None:
         steps = self._config["transformations"]
-        edges = [(to["id"], edge) for to in steps for edge in to["inputs"]]
+        for step in reversed(steps):
+            self._open_step(step)
+        for step in steps:
+            if step["kind"] == KIND_SOURCE:
+                self._read(step["id"])
+        for step in steps:  # Upstream first: what one held back passes through the next.
+            blame(step["id"], self._open[step["id"]][0].finish, doing="finish")
+            self._drain()
+
+    def _open_step(self, step: TransformationConfig) -> None:
+        step_id, env, config = step["id"], self._config["name"], self._config["config"]
+        edges = [(to["id"], e) for to in self._config["transformations"] for e in to["inputs"]]
         mine = [(to, edge["index"]) for to, edge in edges if edge["upstream"] == step_id]
 
+        # NEXT: parallelism, by choosing an instance for each record (see `choose_receiver`).
         def emit(data: Payload, key: Payload) -> bool:
             self._queue.extend((to, index, data, key) for to, index in mine)
             return bool(mine)
@@ -50,19 +66,16 @@ class EchoRun:
         transport, is_source = PlainTransport(emit), step["kind"] == KIND_SOURCE
         facts = ContextConfig(name=step_id, env_name=env, config=config, is_source=is_source)
         context = self._make_context(facts, transport)
-        with blame(step_id, doing="open"):
-            runnable = step["operator"](context)
-            self._open[step_id] = runnable, context, transport
-            # Before open(): a step that fails to open must be closed as well.
-            closing.callback(blame(step_id, doing="close")(runnable.close))
-            runnable.open()
+        runnable = blame(step_id, step["operator"], context, doing="open")
+        # Before open(): a step that fails to open must be closed as well.
+        self._open[step_id] = runnable, context, transport
+        blame(step_id, runnable.open, doing="open")
 
     def _read(self, step_id: str) -> None:
         runnable, _, transport = self._open[step_id]
         status = "more"
         while status != "ended":
-            with blame(step_id, doing="poll"):
-                answer = cast("SourceRunnable", runnable).poll(1)
+            answer = blame(step_id, cast("SourceRunnable", runnable).poll, 1, doing="poll")
             for record in answer.records:
                 transport.send(record)
             self._drain()
@@ -73,17 +86,18 @@ class EchoRun:
             step_id, index, data, key = self._queue.popleft()
             runnable, context, transport = self._open[step_id]
             context.key = transport.key = key
-            with blame(step_id, record=data):
-                runnable.process(data, index)
+            # NEXT: error policies, by looking at the step's `policies` here.
+            blame(step_id, runnable.process, data, index, record=data)
             context.key = transport.key = None
             if runnable.kind == KIND_SINK:
                 context.logger.info("%r", data)
 
 
-@contextmanager
-def blame(step_id: str, **what: Any) -> Iterator[None]:
+def blame(step_id: str, call: Callable[..., Any], *args: Any, **what: Any) -> Any:
     """Name the step, and the record or the act, in whatever the user's code raises."""
     try:
-        yield
-    except Exception as error:
+        return call(*args)
+    except KeyboardInterrupt:  # Meant for the program.
+        raise
+    except BaseException as error:
         raise step_failure(step_id, error, **what) from error

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from os import PathLike
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Self, cast, get_args
@@ -15,16 +16,22 @@ from typing import TYPE_CHECKING, Any, Generic, Self, cast, get_args
 from typing_extensions import ParamSpec, TypeVar
 
 from sage_kernel_api.core.arguments import check_mapping, check_name, check_timeout
+from sage_kernel_api.core.environment.connector_steps import ConnectorSteps
 from sage_kernel_api.core.environment.durable_settings import DurableSettings
 from sage_kernel_api.core.environment.markers import CanPause
 from sage_kernel_api.core.environment.running import Running, check_runnable
-from sage_kernel_api.core.environment.source_steps import SourceSteps
 from sage_kernel_api.core.job_manager import JobManager, checkpointing, pausable
 from sage_kernel_api.core.policies import ErrorPolicy, NoneResult, Policies, SourceError
 from sage_kernel_api.core.transformation import BaseTransformation
 from sage_kernel_api.errors import ConfigurationError, JobStateError, ServiceStateError
 from sage_kernel_api.kernel_facade import KernelFacade
-from sage_kernel_api.lifecycle import PipelineConfig, ServiceConfig, service_workers
+from sage_kernel_api.lifecycle import (
+    PipelineConfig,
+    Placement,
+    ServiceConfig,
+    service_placement,
+    service_workers,
+)
 from sage_kernel_api.logging import LogLevel
 from sage_kernel_api.values import CheckpointId, JobId, JobStatus
 
@@ -37,7 +44,7 @@ P = ParamSpec("P")
 K_co = TypeVar("K_co", covariant=True, default=Any)
 
 
-class BaseEnvironment(SourceSteps, DurableSettings, Generic[K_co]):
+class BaseEnvironment(ConnectorSteps, DurableSettings, Generic[K_co]):
     """A pipeline being described, and its job once it is submitted.
 
     The type parameter is for type checkers: it tells what the kernel can do, where the kernel was
@@ -140,11 +147,17 @@ class BaseEnvironment(SourceSteps, DurableSettings, Generic[K_co]):
                 "args": args,
                 "kwargs": kwargs,
                 "workers": service_workers(service_class),
+                "placement": service_placement(service_class),
             }
         )
 
     def register_service_factory(
-        self, service_name: str, factory: Callable[[], object], *, workers: int | None = None
+        self,
+        service_name: str,
+        factory: Callable[[], object],
+        *,
+        workers: int | None = None,
+        placement: Placement | None = None,
     ) -> None:
         """Give the job a service: what *factory* returns when the job starts.
 
@@ -152,14 +165,23 @@ class BaseEnvironment(SourceSteps, DurableSettings, Generic[K_co]):
             service_name: What callers say.
             factory: Makes the service.
             workers: Calls that run at once, at least 1; None for what the class says, else 1.
+            placement: ``process`` for a process of its own, which must be able to rebuild
+                *factory*; ``kernel`` for the kernel's process; None for what the class says, else
+                ``kernel``.
 
         Raises:
             ServiceStateError: The name is taken; the earlier service stays.
-            ConfigurationError: *workers* is no whole number from 1, or the name no text; nothing
-                was registered.
+            ConfigurationError: *workers* is no whole number from 1, there is no such placement, or
+                the name is no text; nothing was registered.
         """
-        workers = service_workers(factory, workers)
-        self._add_service({"name": service_name, "factory": factory, "workers": workers})
+        self._add_service(
+            {
+                "name": service_name,
+                "factory": factory,
+                "workers": service_workers(factory, workers),
+                "placement": service_placement(factory, placement),
+            }
+        )
 
     def _add_service(self, service: ServiceConfig) -> None:
         name = service["name"]
@@ -240,11 +262,21 @@ class BaseEnvironment(SourceSteps, DurableSettings, Generic[K_co]):
     # The founding draft's name, kept for those who read or override it there.
     _build_pipeline_config = build_pipeline_config
 
-    def submit(self, autostop: bool = False) -> JobId:
+    def submit(
+        self,
+        autostop: bool = False,
+        *,
+        restore_from: str | PathLike[str] | None = None,
+        allow_dropped_state: Iterable[str] = (),
+    ) -> JobId:
         """Check the whole pipeline and start it as a job.
 
         Args:
             autostop: Wait until the bounded job ends, and let go of what this environment made.
+            restore_from: A savepoint to begin with. A job that has checkpoints of its own goes on
+                from those, so that a program may be started with this argument again and again.
+            allow_dropped_state: ``uid`` (or id) of stored steps that the pipeline does not have any
+                more, and whose state may be lost.
 
         Returns:
             The job's id; without *autostop* at once, where the kernel runs jobs in the background.
@@ -253,10 +285,13 @@ class BaseEnvironment(SourceSteps, DurableSettings, Generic[K_co]):
             PipelineError: The pipeline is not valid; all problems are listed. Nothing was started.
             CapabilityError: The kernel lacks something; nothing was started.
             JobStateError: The job of this environment still runs.
+            CheckpointError: Stored state is damaged, in use, or does not fit the pipeline; nothing
+                was started.
             JobFailedError: With *autostop*: the job failed; ``__cause__`` is the user's exception.
         """
         if self.is_running:
             raise JobStateError(f"The job of environment {self.name!r} still runs; wait or cancel.")
+        self._begin_with(restore_from, allow_dropped_state)
         try:
             config = check_runnable(self, self.kernel)
             self._running = Running.start(self.kernel, config)
@@ -315,9 +350,38 @@ class BaseEnvironment(SourceSteps, DurableSettings, Generic[K_co]):
         """
         return self._running is not None and self._running.cancel()
 
-    def stop(self) -> None:
-        """End the job, if there is one that runs; the kernel stays."""
+    def stop(self, savepoint: str | PathLike[str] | None = None) -> None:
+        """End the job, if there is one that runs; the kernel stays.
+
+        Args:
+            savepoint: Write a savepoint there first. No output of records after it is committed,
+                so a job that begins with it goes on without a gap or a repetition.
+
+        Raises:
+            CapabilityError, JobStateError, CheckpointError: As `savepoint`; the job goes on.
+        """
+        if savepoint is not None:
+            job_id = self._require_running().job_id
+            checkpointing(self.kernel).create_savepoint(job_id, savepoint, is_last=True)
         self.cancel()
+
+    def savepoint(self, path: str | PathLike[str]) -> CheckpointId:
+        """Write a savepoint: all state of the running job, in one file that any kernel can read.
+
+        Args:
+            path: A file that does not exist yet.
+
+        Raises:
+            CapabilityError: The kernel takes no checkpoints.
+            JobStateError: Nothing was submitted, or it is not running.
+            CheckpointError: It could not be taken or written, or the job takes no checkpoints;
+                nothing is left at *path*, and the job goes on.
+        """
+        return checkpointing(self.kernel).create_savepoint(self._require_running().job_id, path)
+
+    def create_savepoint(self, path: str | PathLike[str]) -> CheckpointId:
+        """Same as ``savepoint(path)``."""
+        return self.savepoint(path)
 
     def pause(self: BaseEnvironment[CanPause]) -> bool:
         """Pause the job; nothing is lost. False if it was paused already.

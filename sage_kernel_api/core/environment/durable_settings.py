@@ -6,6 +6,7 @@ Layer: core.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from os import PathLike
 from pathlib import Path
 from typing import Self, get_args
@@ -22,6 +23,8 @@ class DurableSettings:
 
     _checkpointing: CheckpointConfig | None = None
     _restart: RestartConfig | None = None
+    _restore_from: str | None = None
+    _allow_dropped: tuple[str, ...] = ()
 
     def enable_checkpointing(
         self,
@@ -99,6 +102,25 @@ class DurableSettings:
         self._restart = strategy.config
         return self
 
+    def _begin_with(
+        self, restore_from: str | PathLike[str] | None, allow_dropped_state: Iterable[str]
+    ) -> None:
+        """Remember what `submit` was told.
+
+        Raises:
+            ConfigurationError: *restore_from* is no path, or *allow_dropped_state* one text.
+        """
+        if restore_from is not None and not isinstance(restore_from, (str, os.PathLike)):
+            raise ConfigurationError(
+                f"restore_from= takes a path, not {shorten_repr(restore_from)}."
+            )
+        if isinstance(allow_dropped_state, str):
+            raise ConfigurationError(
+                f"allow_dropped_state= takes a list of names; write [{allow_dropped_state!r}]."
+            )
+        self._restore_from = None if restore_from is None else str(Path(restore_from).absolute())
+        self._allow_dropped = tuple(allow_dropped_state)
+
     @property
     def takes_checkpoints(self) -> bool:
         """True after `enable_checkpointing`."""
@@ -110,3 +132,7 @@ class DurableSettings:
             config["checkpointing"] = self._checkpointing
         if self._restart is not None:
             config["restart"] = self._restart
+        if self._restore_from is not None:
+            config["restore_from"] = self._restore_from
+        if self._allow_dropped:
+            config["allow_dropped_state"] = list(self._allow_dropped)

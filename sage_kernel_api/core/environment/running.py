@@ -17,7 +17,7 @@ from sage_kernel_api.errors import (
     StepError,
 )
 from sage_kernel_api.kernel_facade import KernelFacade
-from sage_kernel_api.lifecycle import PipelineConfig, check_pipeline_config
+from sage_kernel_api.lifecycle import PipelineConfig, ServiceConfig, check_pipeline_config
 from sage_kernel_api.values import Capability, JobId, JobState, JobStatus
 
 if TYPE_CHECKING:
@@ -143,15 +143,20 @@ def _lacking(environment: BaseEnvironment[Any], kernel: KernelFacade) -> list[st
         for capability in needed_capabilities(step)
         if capability not in kernel.capabilities
     ]
-    if environment.service_factories and Capability.SERVICES not in kernel.capabilities:
-        names = ", ".join(map(repr, environment.service_factories))
-        lacking.append(
-            f"service {names} needs '{Capability.SERVICES.value}', which the kernel "
-            f"{kernel.name!r} lacks"
-        )
+    lacking.extend(
+        f"service {name!r} needs '{need.value}', which the kernel {kernel.name!r} lacks"
+        for name, service in environment.service_factories.items()
+        for need in _service_needs(service)
+        if need not in kernel.capabilities
+    )
     if environment.takes_checkpoints and Capability.CHECKPOINTS not in kernel.capabilities:
         lacking.append(
             f"enable_checkpointing() needs '{Capability.CHECKPOINTS.value}', which the kernel "
             f"{kernel.name!r} lacks"
         )
     return lacking
+
+
+def _service_needs(service: ServiceConfig) -> list[Capability]:
+    is_apart = service.get("placement") == "process"
+    return [Capability.SERVICES, *[Capability.PROCESS_LANES] * is_apart]

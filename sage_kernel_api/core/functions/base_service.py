@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from sage_kernel_api.core.functions.base_function import ContextUser
+from sage_kernel_api.lifecycle import Placement
 
 __all__ = ["BaseService"]
 
@@ -22,6 +23,7 @@ class BaseService(ContextUser):
 
     Attributes:
         workers: Calls that run at once; set it in the class.
+        placement: ``"process"`` for a process of its own; set it in the class.
 
     Example:
         >>> class Cache(BaseService):
@@ -32,6 +34,7 @@ class BaseService(ContextUser):
     """
 
     workers: ClassVar[int] = 1
+    placement: ClassVar[Placement] = "kernel"
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Take anything: subclasses may pass on what they like."""

@@ -12,9 +12,10 @@ from sage_kernel_api.core.functions.base_function import BaseFunction
 from sage_kernel_api.core.functions.keyed_state import declared_states
 from sage_kernel_api.core.functions.source_functions import SourceFunction
 from sage_kernel_api.errors import StateError
+from sage_kernel_api.storage.state_upgrade import upgrade_state
 from sage_kernel_api.values import Payload
 
-__all__ = ["function_state", "has_position", "restore_function"]
+__all__ = ["function_state", "has_position", "restore_function", "upgrade_function_state"]
 
 _POSITION: Final = "tell()"
 _STATE: Final = "get_state()"
@@ -57,6 +58,23 @@ def restore_function(function: object, state: Mapping[str, Payload]) -> None:
         function.set_state(whole)
     else:
         function.restore_state(whole)
+
+
+def upgrade_function_state(
+    function: object, version: int, state: Mapping[str, Payload]
+) -> Mapping[str, Payload]:
+    """Return `function_state` of an older version of *function* as this version wants it.
+
+    The position of a source is not touched: ``seek`` may take what older versions told.
+
+    Raises:
+        StateError: As `upgrade_state`.
+    """
+    if _POSITION in state:
+        return state
+    if _STATE in state:
+        return {_STATE: upgrade_state(function, version, state[_STATE])}
+    return upgrade_state(function, version, state)
 
 
 def has_position(function: object) -> bool:

@@ -10,10 +10,15 @@ from typing import Any, ClassVar, Literal
 
 from sage_kernel_api.context import ExecutionContext
 from sage_kernel_api.core.functions.base_function import BaseFunction
-from sage_kernel_api.core.functions.function_state import function_state, restore_function
+from sage_kernel_api.core.functions.function_state import (
+    function_state,
+    restore_function,
+    upgrade_function_state,
+)
 from sage_kernel_api.core.policies import Policies
 from sage_kernel_api.logging import Logger
 from sage_kernel_api.runnable import KIND_SOURCE
+from sage_kernel_api.storage.state_upgrade import upgrade_table, version_of
 from sage_kernel_api.values import Capability, Payload
 
 __all__ = ["BaseOperator", "is_function_class"]
@@ -120,6 +125,21 @@ class BaseOperator:
         """Give the function its state back."""
         for state in states:
             restore_function(self.function, state)
+
+    @property
+    def state_version(self) -> int:
+        """Return the version of the function's state."""
+        return version_of(self.function)
+
+    def upgrade_state(self, version: int, state: Mapping[str, Payload]) -> Mapping[str, Payload]:
+        """Return older state as this function wants it; see `UpgradingRunnable`."""
+        return upgrade_function_state(self.function, version, state)
+
+    def upgrade_table(
+        self, version: int, table: str, rows: Mapping[Payload, Payload]
+    ) -> Mapping[Payload, Payload]:
+        """Return an older keyed table as this function wants it; see `UpgradingRunnable`."""
+        return upgrade_table(self.function, version, table, rows)
 
     def send_data(
         self, data: Payload, target: str | None = None, partition_key: Payload | None = None

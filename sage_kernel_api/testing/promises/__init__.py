@@ -1,0 +1,1 @@
+"""The promises of the contract, one test each; modules by what they are about."""

@@ -1,0 +1,294 @@
+"""Asynchronous functions: many calls at once, bounded, in order.
+
+Layer: testing. Promises of `Capability.ASYNC_MAP` and `AsyncRunnable`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from typing import Any
+
+from sage_kernel_api.core.functions import AsyncMapFunction
+from sage_kernel_api.errors import CallTimeoutError, StepError
+from sage_kernel_api.testing.contract_test import promise
+from sage_kernel_api.testing.expectations import (
+    expect,
+    expect_equal,
+    expect_same,
+    expect_same_records,
+    expect_type,
+)
+from sage_kernel_api.testing.workbench import Workbench
+from sage_kernel_api.values import Capability, JobState
+
+
+class _Crowd(AsyncMapFunction[int, int]):
+    """Notes how many calls run at once; each waits until *together* do."""
+
+    def __init__(self, together: int, most: list[int]) -> None:
+        super().__init__()
+        self.inside = 0
+        self.together = together
+        self.most = most
+
+    async def execute(self, data: int) -> int:
+        self.inside += 1
+        self.most.append(self.inside)
+        for _ in range(200):
+            if self.inside >= self.together:
+                break
+            await asyncio.sleep(0.001)
+        await asyncio.sleep(0)
+        self.inside -= 1
+        return data
+
+
+async def _later_for_small(x: int) -> int:
+    await asyncio.sleep(0.002 * (9 - x % 10))
+    return x
+
+
+async def _fail_on_odd(x: int) -> int:
+    await asyncio.sleep(0)
+    if x % 2:
+        raise ValueError(x)
+    return x
+
+
+@promise(Capability.ASYNC_MAP)
+def results_come_in_the_order_of_their_records(bench: Workbench) -> None:
+    """With `ordered=True`, which is the default, slow calls do not lose their place."""
+    env = bench.environment()
+
+    got = bench.collect(env.from_collection(range(60)).map_async(_later_for_small, capacity=10))
+
+    expect_equal(got, list(range(60)), "the results")
+
+
+@promise(Capability.ASYNC_MAP)
+def results_in_any_order_are_complete(bench: Workbench) -> None:
+    """With `ordered=False` every result comes once."""
+    env = bench.environment()
+    stream = env.from_collection(range(60))
+
+    got = bench.collect(stream.map_async(_later_for_small, capacity=10, ordered=False))
+
+    expect_same_records(got, range(60), "the results")
+
+
+@promise(Capability.ASYNC_MAP, variants={"1": 1, "4": 4})
+def no_more_calls_run_than_there_is_capacity(bench: Workbench, capacity: int) -> None:
+    """As many calls as `capacity` run at once, and never more."""
+    most: list[int] = []
+    env = bench.environment()
+
+    stream = env.from_collection(range(20)).map_async(_Crowd, capacity, most, capacity=capacity)
+    got = bench.collect(stream)
+
+    expect_equal(got, list(range(20)), "the results")
+    expect_equal(max(most), capacity, "most calls at once")
+
+
+@promise(Capability.ASYNC_MAP)
+def none_is_a_result(bench: Workbench) -> None:
+    """An asynchronous function may return None, which is a record like any other."""
+
+    async def none(x: int) -> None:
+        await asyncio.sleep(0)
+
+    env = bench.environment()
+
+    got = bench.collect(env.from_collection([1, 2]).map_async(none))
+
+    expect_equal(got, [None, None], "the results")
+
+
+@promise(Capability.ASYNC_MAP)
+def a_failing_call_fails_the_job(bench: Workbench) -> None:
+    """The cause is the call's own exception; step and record are named."""
+    cause = ValueError("no")
+
+    async def fail(x: int) -> int:
+        await asyncio.sleep(0)
+        if x == 3:
+            raise cause
+        return x
+
+    env = bench.environment()
+    env.from_collection(range(10)).map_async(fail, name="fails").sink(lambda record: None)
+
+    error = expect_type(bench.fail(env), StepError, "the job's exception")
+
+    expect_same(error.__cause__, cause, "the cause")
+    expect_equal((error.step, error.record), ("fails", "3"), "step and record")
+
+
+@promise(Capability.ASYNC_MAP, Capability.ERROR_POLICIES)
+def a_failing_call_may_be_skipped(bench: Workbench) -> None:
+    """The step's policy decides about a record whose call failed."""
+    env = bench.environment()
+
+    got = bench.collect(env.from_collection(range(10)).map_async(_fail_on_odd, on_error="skip"))
+
+    expect_equal(got, [0, 2, 4, 6, 8], "the results")
+
+
+@promise(Capability.ASYNC_MAP, Capability.ERROR_POLICIES, Capability.SIDE_OUTPUTS)
+def a_failing_call_may_be_a_dead_letter(bench: Workbench) -> None:
+    """Its letter has the record, the step and the exception."""
+    env = bench.environment()
+    stream = env.from_collection(range(4)).map_async(
+        _fail_on_odd, on_error="dead_letter", name="fails"
+    )
+
+    letters = bench.collect(stream.dead_letters())
+
+    seen = [(one.value, one.step, repr(one.error)) for one in letters]
+    expect_equal(seen, [(n, "fails", f"ValueError({n})") for n in (1, 3)], "the letters")
+
+
+@promise(Capability.ASYNC_MAP)
+def a_call_is_tried_again(bench: Workbench) -> None:
+    """`retries` calls again what failed; the results stay in order."""
+    calls: Counter[int] = Counter()
+
+    async def flaky(x: int) -> int:
+        calls[x] += 1
+        if calls[x] < 3:
+            raise ValueError(x)
+        return x
+
+    env = bench.environment()
+    stream = env.from_collection(range(5)).map_async(flaky, retries=2, retry_delay_s=0.0)
+
+    expect_equal(bench.collect(stream), list(range(5)), "the results")
+    expect_equal(dict(calls), dict.fromkeys(range(5), 3), "the calls of each record")
+
+
+@promise(Capability.ASYNC_MAP)
+def a_call_that_takes_too_long_is_ended(bench: Workbench) -> None:
+    """`timeout_s` ends a call with a `CallTimeoutError`, by which the job fails."""
+
+    async def hang(x: int) -> int:
+        await asyncio.sleep(60)
+        return x
+
+    env = bench.environment()
+    env.from_collection([1]).map_async(hang, timeout_s=0.02).sink(lambda record: None)
+
+    expect_type(bench.fail(env).__cause__, CallTimeoutError, "the cause")
+
+
+class _Noting(AsyncMapFunction[int, Any]):
+    def __init__(self, calls: list[str]) -> None:
+        super().__init__()
+        self.calls = calls
+
+    def open(self) -> None:
+        self.calls.append("open")
+
+    async def open_async(self) -> None:
+        self.calls.append("open_async")
+
+    async def execute(self, data: int) -> Any:
+        await asyncio.sleep(0)
+        return self.key
+
+    async def close_async(self) -> None:
+        self.calls.append("close_async")
+
+    def close(self) -> None:
+        self.calls.append("close")
+
+
+@promise(Capability.ASYNC_MAP)
+def an_asynchronous_function_lives_in_order(bench: Workbench) -> None:
+    """`open`, `open_async`, calls, `close_async`, `close`."""
+    calls: list[str] = []
+    env = bench.environment()
+
+    bench.collect(env.from_collection([1]).map_async(_Noting, calls))
+
+    expect_equal(calls, ["open", "open_async", "close_async", "close"], "the calls")
+
+
+@promise(Capability.ASYNC_MAP, Capability.KEYED_ROUTING)
+def each_call_sees_its_own_key(bench: Workbench) -> None:
+    """`key` is that of the call's record, and the result keeps it."""
+    env = bench.environment()
+    stream = env.from_collection(range(10)).keyby(lambda x: f"k{x}")
+
+    got = bench.collect(stream.map_async(_Noting, []))
+
+    expect_equal(got, [f"k{x}" for x in range(10)], "the keys")
+
+
+@promise(Capability.ASYNC_MAP, Capability.BACKGROUND_JOBS)
+def cancelling_ends_running_calls(bench: Workbench) -> None:
+    """When the job is cancelled, running calls are cancelled and waited for."""
+    calls: list[str] = []
+
+    async def hang(x: int) -> int:
+        calls.append("began")
+        try:
+            await asyncio.sleep(60)
+        finally:
+            calls.append("ended")
+        return x
+
+    env = bench.environment()
+    env.from_collection([1]).map_async(hang).sink(lambda record: None)
+    job_id = env.submit()
+    bench.until(lambda: calls, "the call has begun")
+
+    expect_equal(bench.jobs.cancel_job(job_id), True, "cancel_job")
+
+    expect_equal(calls, ["began", "ended"], "the call")
+    expect_equal(bench.jobs.get_job_status(job_id)["state"], JobState.CANCELLED, "the state")
+
+
+@promise(Capability.ASYNC_MAP, Capability.FEEDBACK)
+def a_loop_through_calls_ends(bench: Workbench) -> None:
+    """A loop is not dry while calls are under way."""
+
+    async def lower(x: int) -> int:
+        await asyncio.sleep(0.002)
+        return x - 1
+
+    env = bench.environment()
+    loop = env.from_future("again", int)
+    stream = env.from_collection([3]).union(loop).map_async(lower)
+    stream.filter(lambda x: x > 0).fill_future(loop)
+
+    expect_equal(bench.collect(stream), [2, 1, 0], "the results")
+
+
+@promise(Capability.ASYNC_MAP)
+def results_go_on_while_the_source_has_nothing(bench: Workbench) -> None:
+    """A result does not wait for the next record."""
+    got: list[int] = []
+
+    async def same(x: int) -> int:
+        await asyncio.sleep(0.001)
+        return x
+
+    env = bench.environment()
+    answers: list[Any] = [1]
+    looks: list[int] = []
+
+    def ask() -> Any:
+        looks.append(1)
+        if answers:
+            return answers.pop()
+        if got or len(looks) > 2_000:
+            from sage_kernel_api.values import StopSignal
+
+            return StopSignal()
+        return None
+
+    env.from_source(ask).map_async(same).sink(got.append)
+    bench.finish(env)
+
+    expect_equal(got, [1], "the results")
+    expect(len(looks) <= 2_000, "the result came only after the source had ended")

@@ -1,0 +1,125 @@
+"""What a compiled loop merges into one line, or counts at once, stays exact."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from sage_kernel_api import LocalEnvironment
+from sage_kernel_api.errors import JobFailedError, StepError
+
+
+def failure_of(env: LocalEnvironment) -> StepError:
+    with pytest.raises(JobFailedError):
+        env.submit(autostop=True)
+    failure = env.status().get("exception")
+    assert isinstance(failure, StepError)
+    return failure
+
+
+def boom_at_7(data: int) -> int:
+    if data == 7:
+        raise ValueError("seven")
+    return data
+
+
+def test_a_map_whose_result_goes_straight_into_a_list_is_named_with_its_record(
+    env: LocalEnvironment,
+) -> None:
+    """Who loses the step and record of a failure in the commonest pipeline searches by hand."""
+    found: list[int] = []
+    numbers = env.from_collection(range(10))
+    numbers.map(boom_at_7, name="careful").sink(found.append, name="list")
+
+    failure = failure_of(env)
+
+    assert (failure.step, failure.record) == ("careful", "7")
+    assert found == list(range(7))
+
+
+def test_a_map_in_front_of_another_task_is_named_with_its_record(env: LocalEnvironment) -> None:
+    """The same, where the result is put into the frame for the next task."""
+    found: list[int] = []
+    numbers = env.from_collection(range(10)).map(boom_at_7, name="careful")
+    numbers.map(abs, parallelism=2).sink(found.append)
+
+    failure = failure_of(env)
+
+    assert (failure.step, failure.record) == ("careful", "7")
+
+
+def test_a_sink_that_may_fail_is_blamed_itself(env: LocalEnvironment) -> None:
+    """A sink's failure shown as one of the map before it sends people to the wrong code."""
+    numbers = env.from_collection(range(10))
+    numbers.map(abs, name="innocent").sink(boom_at_7, name="culprit")
+
+    failure = failure_of(env)
+
+    assert (failure.step, failure.record) == ("culprit", "7")
+
+
+@pytest.mark.parametrize("change", ["clear", "shrink"])
+def test_a_list_that_is_changed_while_it_is_read_is_delivered_as_it_was(
+    env: LocalEnvironment, change: str
+) -> None:
+    """A function that reuses its list must not unbalance the ledger of the whole job."""
+    shared: list[int] = []
+    found: list[int] = []
+
+    def refill(data: int) -> list[int]:
+        shared[:] = [data] * 3
+        return shared
+
+    def disturb(data: int) -> int:
+        if change == "clear":
+            shared.clear()
+        else:
+            del shared[1:]
+        return data
+
+    env.from_collection([1, 2]).flatmap(refill, name="refill").map(disturb).sink(found.append)
+    env.submit(autostop=True)
+
+    assert found == [1, 1, 1, 2, 2, 2]
+    assert env.status()["steps"]["refill"]["records_out"] == 6
+
+
+@pytest.mark.parametrize("make", [list, tuple, iter, set, "generator"])
+def test_every_sort_of_iterable_is_counted_item_by_item(env: LocalEnvironment, make: Any) -> None:
+    """Lists take another way through the loop than generators; both must count all."""
+    found: list[int] = []
+
+    def spread(count: int) -> Any:
+        return _count_to(count) if make == "generator" else make(range(count))
+
+    env.from_collection([0, 1, 5_000, 3]).flatmap(spread, name="spread").sink(found.append)
+    env.submit(autostop=True)
+
+    assert sorted(found) == sorted([0, *range(5_000), *range(3)])
+    assert env.status()["steps"]["spread"]["records_out"] == len(found)
+    assert all(not edge["in_flight"] for edge in env.status()["edges"])
+
+
+def test_a_generator_that_fails_half_way_has_delivered_what_came_before(
+    env: LocalEnvironment,
+) -> None:
+    """Items must reach the sink one by one: the next one may take a minute, or fail."""
+    found: list[int] = []
+
+    def two_then_fail(data: int) -> Iterator[int]:
+        yield data
+        yield data
+        raise ValueError("no third")
+
+    env.from_collection([4]).flatmap(two_then_fail, name="half").sink(found.append)
+
+    failure = failure_of(env)
+
+    assert (failure.step, failure.record) == ("half", "4")
+    assert found == [4, 4]
+
+
+def _count_to(count: int) -> Iterator[int]:
+    yield from range(count)

@@ -1,0 +1,27 @@
+"""A folder for tests that sync thousands of times."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def memory() -> Iterator[Path]:
+    """Return a folder in memory, where there is one: nothing here is about power cuts."""
+    place = "/dev/shm" if Path("/dev/shm").is_dir() else None
+    folder = Path(tempfile.mkdtemp(prefix="sage-kernel-", dir=place))
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def fast_path(memory: Path) -> Iterator[Path]:
+    """Return a folder of the test's own in memory."""
+    folder = Path(tempfile.mkdtemp(dir=memory))
+    yield folder
+    shutil.rmtree(folder)
