@@ -156,12 +156,12 @@ class MockExecutionContext(MockRuntimeContext):
 
     def __init__(
         self,
-        facts: MockFacts,
-        parts: ContextParts,
+        facts: MockFacts | ContextConfig,
+        parts: ContextParts | HasParts,
         connect: Callable[[ConnectionInfo], Outlet] | None = None,
     ) -> None:
         super().__init__(facts, parts, connect)
-        self._keyed_state = MockKeyedState(facts)
+        self._keyed_state = MockKeyedState(self.facts)
 
     @property
     def keyed_state(self) -> MockKeyedState:

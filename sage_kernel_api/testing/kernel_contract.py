@@ -57,20 +57,18 @@ class KernelContract:
     doors: ClassVar[BackDoors | None] = None
     limit_s: ClassVar[float | None] = None
 
-    @classmethod
-    def make_kernel(cls) -> KernelFacade:
+    def make_kernel(self) -> KernelFacade:
         """Return a new kernel; the kit shuts it down."""
-        return resolve_kernel(cls.spec)
+        return resolve_kernel(self.spec)
 
-    @classmethod
-    def source(cls) -> KernelSource:
+    def source(self) -> KernelSource:
         """Return where the kernels come from."""
-        if cls.spec:
-            return KernelSource.of_spec(cls.spec)
-        made = KernelSource.of_factory(cls.make_kernel)
-        expression = f"{cls.__qualname__}.make_kernel"
+        if self.spec:
+            return KernelSource.of_spec(self.spec)
+        cls = type(self)
+        expression = f"{cls.__qualname__}().make_kernel"
         imported = import_line(cls.__module__, cls.__qualname__.partition(".")[0])
-        return KernelSource(cls.__name__, made.make, expression, (imported,))
+        return KernelSource(cls.__name__, self.make_kernel, expression, (imported,))
 
     def pytest_generate_tests(self, metafunc: _Metafunc) -> None:
         """Give pytest one test for each promise."""

@@ -57,7 +57,7 @@ def _settings(examples: int, steps: int = 20) -> settings:
         derandomize=True,
         database=None,
         deadline=None,
-        suppress_health_check=list(HealthCheck),
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
         # No explanation phase: it traces every line, and the kernel's threads with it.
         phases=[Phase.generate, Phase.shrink],
     )

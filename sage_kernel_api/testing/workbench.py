@@ -176,7 +176,7 @@ class Workbench:
         if not event.wait(self.wait_s):
             raise BrokenPromiseError(f"after {self.wait_s:g} s still not: {what}")
 
-    def until_still(self, count: Callable[[], int], looks: int = 25) -> int:
+    def until_still(self, count: Callable[[], int], looks: int = 75) -> int:
         """Wait until *count* has not changed for that many looks, and return it."""
         end_s = time.monotonic() + self.wait_s
         before, same = count(), 0

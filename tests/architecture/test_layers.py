@@ -60,6 +60,8 @@ def test_every_import_contract_is_kept() -> None:
         ("sage_kernel_api/plugins/__init__.py", "import sage_kernel_api.core", "layered"),
         ("sage_kernel_default/__init__.py", "import sage_kernel_api.core", "users' side"),
         ("sage_kernel_mock/clock.py", "import sage_kernel_api.testing", "users' side"),
+        ("sage_kernel_api/core/__init__.py", "import sage_kernel_api.testing", "layered"),
+        ("sage_kernel_api/testing/trial.py", "import pytest", "imports no kernel"),
         ("sage_kernel_mock/__init__.py", "import sage_kernel_default", "each other"),
         ("sage_kernel_mock/run.py", "import sage_kernel_mock.harness.bench", "tools for tests"),
         ("sage_kernel_api/runnable.py", "import sage_kernel_default", "imports no kernel"),

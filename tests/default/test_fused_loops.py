@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sage_kernel_api import LocalEnvironment
+from sage_kernel_api import LocalEnvironment, MapFunction
 from sage_kernel_api.errors import JobFailedError, StepError
 
 
@@ -123,3 +123,29 @@ def test_a_generator_that_fails_half_way_has_delivered_what_came_before(
 
 def _count_to(count: int) -> Iterator[int]:
     yield from range(count)
+
+
+def test_more_keys_than_are_remembered_still_reach_one_instance_each(
+    env: LocalEnvironment,
+) -> None:
+    """The loop forgets where keys belong now and then; records must not go astray by that."""
+    keys = 70_000
+    found: list[int] = []
+    seen: list[tuple[int, int]] = []
+    numbers = env.from_collection([*range(keys), *range(0, keys, 1000)])
+    spread = numbers.keyby(lambda number: number).map(_WhoAmI, seen, parallelism=2)
+    spread.sink(found.append)
+
+    env.submit(autostop=True)
+
+    assert len(found) == keys + keys // 1000
+    assert len(set(seen)) == keys, "one instance for each key"
+
+
+class _WhoAmI(MapFunction[int, int]):
+    def __init__(self, seen: list[tuple[int, int]]) -> None:
+        self._seen = seen
+
+    def execute(self, data: int) -> int:
+        self._seen.append((data, self.ctx.parallel_index))
+        return data

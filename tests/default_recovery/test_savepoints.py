@@ -223,7 +223,7 @@ class Totals2(MapFunction[int, tuple[int, int]]):
 
     state_version = 2
     __state_include__ = ("total",)
-    seen = ValueState((0, ""))
+    seen: ValueState[tuple[int, str]] = ValueState((0, ""))
 
     def __init__(self) -> None:
         self.total = 0

@@ -60,12 +60,13 @@ def test_the_seeds_own_mock_kernel_runs_as_it_stands() -> None:
     """Authors of the founding design find what they wrote, and it works."""
     made: Any = run(IMPORTS, MOCK_KERNEL)["MockKernelFacade"]()
 
-    context = made.create_execution_context({"name": "count", "parallelism": 2})
+    context = made.create_execution_context({"name": "count", "parallelism": 2, "key": "a"})
 
     assert issubclass(type(made), MockKernelFacade)
     assert isinstance(context, MockExecutionContext)
     assert (context.name, context.get_parallelism()) == ("count", 2)
     assert (made.services, made.jobs, made.states) == ({}, {}, {})
+    assert context.keyed_state.key == "a"
     assert context.send_data(1) is False
     made.shutdown()
 

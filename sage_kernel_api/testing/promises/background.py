@@ -27,6 +27,8 @@ from sage_kernel_api.testing.workbench import Env, Workbench
 from sage_kernel_api.values import Capability, JobState, StopSignal
 
 _CANCEL_S = 2.0
+_BUSY_S = 4.0
+"""What a busy machine may take on top: a promise in seconds is about kernels, not about load."""
 
 
 class Held:
@@ -162,7 +164,7 @@ def cancelling_closes_the_functions(bench: Workbench) -> None:
 
     expect_equal((cancelled, calls), (True, ["open", "record", "close"]), "cancel_job, and calls")
     expect_equal(bench.jobs.get_job_status(job_id)["state"], JobState.CANCELLED, "the state")
-    expect(elapsed_s < _CANCEL_S + 1, f"cancelling took {elapsed_s:.1f} s")
+    expect(elapsed_s < _CANCEL_S + _BUSY_S, f"cancelling took {elapsed_s:.1f} s")
 
 
 @promise(Capability.BACKGROUND_JOBS)
