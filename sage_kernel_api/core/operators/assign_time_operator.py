@@ -47,11 +47,11 @@ class AssignTimeOperator(TimeKeepingOperator):
 
     def _make_call(self, assign: Callable[[Payload], Instant]) -> Callable[[Payload], int]:
         def call(value: Payload) -> int:
-            time = assign(value)
+            time: Any = assign(value)
             # What nearly all programs return, without the price of a call.
             is_plain = type(time) is float or type(time) is int
             if is_plain and -PLAIN_LIMIT_S < time < PLAIN_LIMIT_S:
-                time_us = round(time * 1_000_000)
+                time_us: int = round(time * 1_000_000)
             else:
                 time_us = instant_us(time)
             if time_us > self._latest_us:

@@ -24,7 +24,7 @@ from sage_kernel_api.values import Capability, JobState
 
 
 class _Crowd(AsyncMapFunction[int, int]):
-    """Notes how many calls run at once; each waits until *together* do."""
+    """Notes how many calls run at once; each waits until *together* did."""
 
     def __init__(self, together: int, most: list[int]) -> None:
         super().__init__()
@@ -36,7 +36,7 @@ class _Crowd(AsyncMapFunction[int, int]):
         self.inside += 1
         self.most.append(self.inside)
         for _ in range(2_000):
-            if self.inside >= self.together:
+            if max(self.most) >= self.together:
                 break
             await asyncio.sleep(0.001)
         await asyncio.sleep(0)
