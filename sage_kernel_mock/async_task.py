@@ -5,15 +5,17 @@ Knows one `AsyncRunnable` and the virtual event loop that it runs on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from itertools import count
+from collections import deque
+from collections.abc import Callable
 from typing import Protocol, cast, runtime_checkable
 
 from sage_kernel_api.lifecycle import step_failure
 from sage_kernel_api.runnable import AsyncOutcome, AsyncRunnable, Runnable
 from sage_kernel_api.values import NONE_KEY
+from sage_kernel_mock.event_time import TimeMark
 from sage_kernel_mock.happenings import Processed
 from sage_kernel_mock.task import Outcome, Parcel, Task, settle_edge
+from sage_kernel_mock.transport import Outlet
 
 __all__ = ["AsyncTask", "wait_for_any"]
 
@@ -33,7 +35,8 @@ class AsyncTask(Task):
     """
 
     _given: dict[int, Parcel]
-    _numbers: Iterator[int]
+    _next: int
+    _held: deque[tuple[int, Outlet, TimeMark]]
     has_news: bool = False
     """True if a call may have ended since the last `emit`."""
 
@@ -48,26 +51,22 @@ class AsyncTask(Task):
         Raises:
             StepError: A call failed, and the step's policy is to fail.
         """
-        parcel = self._inbox[0]
-        if not isinstance(parcel, Parcel):
-            # A mark stays behind the records before it, so these must have left the step.
-            self._wait_until(lambda: not self.in_flight)
-            self._inbox.popleft()
-            self.time.take(*parcel)
+        if not isinstance(self._inbox[0], Parcel):
+            super().work()
             return
-        self._wait_until(lambda: self._async.room() > 0)
+        while not self._async.room():
+            wait_for_any([self], lambda: self._parts.timeline.host.wait_for(lambda: self.has_news))
+            self.emit()
+        parcel = self._inbox[0]
+        assert isinstance(parcel, Parcel), "looked at above; emitting takes nothing away"
+        facts = self.context.facts
         self._count_taken()
-        self.context.facts.key = parcel.key
+        facts.key, facts.event_time_us = parcel.key, parcel.time_us
         outcome = self._give(parcel)
-        self.context.facts.key = None
+        facts.key = facts.event_time_us = None
         self._inbox.popleft()
         if outcome is not None:
             settle_edge(parcel.edge, outcome)
-
-    def _wait_until(self, is_so: Callable[[], bool]) -> None:
-        while not is_so():
-            wait_for_any([self], lambda: self._parts.timeline.host.wait_for(lambda: self.has_news))
-            self.emit()
 
     def emit(self) -> None:
         """Send the results of all calls that have ended, and settle the failed ones.
@@ -83,10 +82,24 @@ class AsyncTask(Task):
             settle_edge(parcel.edge, self._outcome_of(ended, parcel))
             self.context.facts.event_time_us = None
             self._count_sent()
+        self._release_marks()
+
+    def _take_mark(self, sender: Outlet, mark: TimeMark) -> None:
+        # Time must not overtake the records that are in the step.
+        self._held.append((self._next, sender, mark))
+        self._release_marks()
+
+    def _release_marks(self) -> None:
+        oldest = next(iter(self._given), self._next)
+        while self._held and self._held[0][0] <= oldest:
+            _, sender, mark = self._held.popleft()
+            self.time.take(sender, mark)
 
     def _make(self) -> Runnable:
         runnable = super()._make()
-        self._given, self._numbers = {}, count()
+        self._given = {}
+        self._next = 0
+        self._held = deque()
         if isinstance(runnable, _Hosted):
             # It brings the loop of the whole process otherwise, which lives in real time.
             runnable.host = self._parts.timeline.host
@@ -110,8 +123,8 @@ class AsyncTask(Task):
 
     def _give(self, parcel: Parcel) -> Outcome | None:
         self._note(Processed(parcel.data, parcel.input_index, parcel.key))
-        # In place of an input index, a number by which its outcome finds the record again.
-        number = next(self._numbers)
+        number = self._next
+        self._next += 1
         self._given[number] = parcel
         try:
             self._parts.faults.strike(self.context.facts.label, "process")

@@ -189,7 +189,10 @@ class Task:
             self._work_on(item)
         else:
             self._inbox.popleft()
-            self.time.take(*item)
+            self._take_mark(*item)
+
+    def _take_mark(self, sender: Outlet, mark: TimeMark) -> None:
+        self.time.take(sender, mark)
 
     def _work_on(self, parcel: Parcel) -> None:
         facts = self.context.facts
@@ -226,7 +229,7 @@ class Task:
     def discard(self) -> None:
         """Forget what is in the inbox, after a failure."""
         self._inbox.clear()
-        self.context.facts.key = None
+        self.context.facts.key = self.context.facts.event_time_us = None
 
     # --- one record --------------------------------------------------------------------------
 

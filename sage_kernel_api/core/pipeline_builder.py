@@ -63,9 +63,13 @@ def edge_partitioning(edge: Edge, step: BaseTransformation) -> PartitionStrategy
     upstream = edge.outlet.transformation
     if upstream.parallelism == step.parallelism == 1:
         return "forward"
-    if edge.outlet.partitioning is not None:
-        return edge.outlet.partitioning
-    return "forward" if upstream.parallelism == step.parallelism else "round_robin"
+    is_level = upstream.parallelism == step.parallelism
+    asked = edge.outlet.partitioning
+    if asked == "hash" and is_level and upstream.operator_class.keeps_keys:
+        return "forward"  # the records are where their keys belong already
+    if asked is not None:
+        return asked
+    return "forward" if is_level else "round_robin"
 
 
 def needed_capabilities(step: BaseTransformation) -> list[Capability]:

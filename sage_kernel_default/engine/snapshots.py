@@ -154,10 +154,11 @@ class TaskSnapshots:
     ) -> None:
         edges = wiring.input_edges(operator.step.id)
         by_edge = {inlet.segment.edges[0]: inlet for inlet in reversed(self._inlets)}
-        for number, *record in restored_pending(saved, self._desk.codec, self._index, operator):
+        for record in restored_pending(saved, self._desk.codec, self._index, operator):
             # An edge that is gone by now: its records belong to the step all the same.
+            number, value, key, time_us = record
             edge = edges[number] if number < len(edges) else edges[0]
-            self._replay.append((by_edge[edge], *record))
+            self._replay.append((by_edge[edge], value, key, time_us))
 
     @property
     def has_replay(self) -> bool:
@@ -283,7 +284,10 @@ class TaskSnapshots:
         if (calls := self._wiring.calls) is not None:
             pending.extend(calls.pending())
         # Restored, and not yet entered again.
-        pending.extend((self._edge_number(inlet), *record) for inlet, *record in self._replay)
+        pending.extend(
+            (self._edge_number(inlet), value, key, time_us)
+            for inlet, value, key, time_us in self._replay
+        )
         return pending
 
     def _pre_commit(self, step_id: str, epoch: int) -> bytes | None:

@@ -109,6 +109,7 @@ class CheckpointWorker(SnapshotDesk):
             f"checkpoints-{parts.job_id}", self._live, self._changed, ended
         )
         self.failed_epochs = 0
+        self.has_store_failed = False
 
     # --- from the attempt ------------------------------------------------------------------------
 
@@ -316,7 +317,9 @@ class CheckpointWorker(SnapshotDesk):
             future.set_exception(error)
 
     def _store(self, record: EpochRecord) -> None:
+        self.has_store_failed = True
         info = self._parts.store.commit(record)
+        self.has_store_failed = False
         with self._changed:
             verdict = Verdict(record.epoch, self._ledger.finished)
             self._ledger.stored()

@@ -186,6 +186,10 @@ class Durability:
         return beginning, self._worker
 
     def _load_again(self) -> Beginning:
+        if self._worker is not None and self._worker.has_store_failed:
+            # Only reading again from the beginning tells what the disk holds now.
+            self._store.close()
+            self._latest = self._store.open(self._name).latest
         if self._latest is None:
             return Beginning(is_again=True)
         job = self._store.load()

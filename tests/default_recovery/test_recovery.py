@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
-from sage_kernel_api import FixedDelay, JobFailedError, JobState, LocalEnvironment
+from sage_kernel_api import (
+    FixedDelay,
+    JobFailedError,
+    JobState,
+    LocalEnvironment,
+    SinkFunction,
+)
 from sage_kernel_api.errors import CheckpointError, JobStateError
+from sage_kernel_default.checkpoint import EpochInfo, EpochRecord, OpenedJob, RestoredJob
+from sage_kernel_default.checkpoint.memory_store import MemoryCheckpointStore
 from tests.default_recovery.conftest import Place
 from tests.default_recovery.pipelines import Count, Gate, Last, Trap, reset
 from tests.helpers import no_leaks
@@ -19,6 +29,9 @@ _EXPECTED = {key: len(range(key, 1000, 7)) for key in range(7)}
 @pytest.fixture(autouse=True)
 def _forget() -> None:
     reset()
+    _Slow.found.clear()
+    _Slow.reached.clear()
+    _Slow.let_go.clear()
 
 
 def _counting(env: LocalEnvironment, parallelism: int = 1) -> LocalEnvironment:
@@ -172,3 +185,89 @@ def test_recovery_works_from_files(tmp_path: Path) -> None:
 
     assert Gate.starts == [0, 500]
     assert Last.found == _EXPECTED
+
+
+class _FullDisk(MemoryCheckpointStore):
+    """Refuses one commit, and from then on everything until it is opened again."""
+
+    is_full = False
+    openings = 0
+
+    def open(self, job_name: str) -> OpenedJob:
+        type(self).openings += 1
+        self.is_broken = False
+        return super().open(job_name)
+
+    def commit(self, record: EpochRecord) -> EpochInfo:
+        if type(self).is_full or self.is_broken:
+            self.is_broken, type(self).is_full = True, False
+            raise CheckpointError("no space left on device")
+        return super().commit(record)
+
+    def load(self, epoch: int | None = None) -> RestoredJob:
+        assert not self.is_broken, "what the disk holds is not known"
+        return super().load(epoch)
+
+
+def test_a_checkpoint_that_cannot_be_stored_restarts_from_what_the_disk_holds(
+    place: Place,
+) -> None:
+    """After a failed sync nobody knows what is there; going on as if nothing was loses data."""
+    _FullDisk.is_full, _FullDisk.openings = False, 0
+    place.stores["/state"] = _FullDisk(time.time)
+    env = _counting(place.env().set_restart_strategy(FixedDelay(1, 0.0)))
+    _run_to(env, 500)
+
+    _FullDisk.is_full = True
+    with pytest.raises(CheckpointError, match="not complete"):
+        env.checkpoint(20)
+    Gate.limit = 1000
+    status: Any = env.wait(30)
+
+    assert (status["state"], status["attempt"]) == (JobState.FINISHED, 2)
+    assert (Gate.starts, _FullDisk.openings) == ([0, 500], 2)
+    assert Last.found == _EXPECTED
+
+
+@pytest.mark.parametrize("parallelism", [(1, 1), (2, 3), (3, 1), (1, 4)])
+def test_collections_go_on_exactly_at_another_parallelism(
+    place: Place, parallelism: tuple[int, int]
+) -> None:
+    """Which instance has handed on how much must not decide what is read again."""
+    first = place.env(frame_size=1, channel_capacity=1)
+    _Slow.until = 40
+    _collecting(first, parallelism[0])
+    first.submit()
+    assert _Slow.reached.wait(20)
+    _Slow.let_go.set()
+    first.checkpoint(20)
+    first.close()
+    before = len(_Slow.found)
+
+    second = place.env()
+    _Slow.until = 10**6
+    _collecting(second, parallelism[1])
+    second.submit(autostop=True)
+
+    # The sink is at-least-once: what came between checkpoint and end may be there twice.
+    assert set(_Slow.found) == set(range(100))
+    assert len(_Slow.found) < 100 + before
+
+
+class _Slow(SinkFunction[int]):
+    """Waits at a certain number of records, until the test goes on."""
+
+    found: ClassVar[list[int]] = []
+    until: ClassVar[int] = 0
+    reached: ClassVar[threading.Event] = threading.Event()
+    let_go: ClassVar[threading.Event] = threading.Event()
+
+    def execute(self, data: int) -> None:
+        self.found.append(data)
+        if len(self.found) == type(self).until:
+            self.reached.set()
+            self.let_go.wait(20)
+
+
+def _collecting(env: LocalEnvironment, parallelism: int) -> None:
+    env.set_parallelism(parallelism).from_collection(range(100)).sink(_Slow, parallelism=1)

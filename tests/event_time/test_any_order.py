@@ -42,7 +42,7 @@ def run(job: Job, left: list[Event], right: list[Event], kernel: str, parallelis
 @pytest.mark.parametrize("kernel", ["mock", "default"])
 @pytest.mark.parametrize("name", JOBS)
 @given(left=arrivals(), right=arrivals(), parallelism=st.sampled_from([1, 2, 4]))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=8, deadline=None)
 def test_results_do_not_depend_on_the_order_of_arrival(
     name: str, kernel: str, left: list[Event], right: list[Event], parallelism: int
 ) -> None:

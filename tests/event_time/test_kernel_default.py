@@ -61,6 +61,18 @@ def test_times_and_watermarks_cross_processes(name: str) -> None:
     assert not late
 
 
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("name", JOBS)
+def test_any_order_of_turns_gives_the_same_results(name: str, seed: int) -> None:
+    """Which task comes first, and how large its frames are, is no part of the result."""
+    job = JOBS[name]
+
+    results, late = run(job, LEFT, RIGHT, f"default?driver=sim&seed={seed}", 1 + seed)
+
+    assert results == sorted(job.model(LEFT, RIGHT), key=repr)
+    assert not late
+
+
 def plan_of(env: LocalEnvironment) -> LogicalPlan:
     return LogicalPlan.from_config(build_pipeline_config("plan", {}, env.pipeline, ()))
 

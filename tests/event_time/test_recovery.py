@@ -12,9 +12,11 @@ from typing import Any, ClassVar
 import pytest
 
 from sage_kernel_api import LocalEnvironment, SourceFunction, StopSignal
+from sage_kernel_api.core.operators import AsOfJoinOperator, WindowReduceOperator
 from sage_kernel_api.lifecycle import CheckpointConfig
 from sage_kernel_default import DefaultKernelFacade, DefaultOptions
 from sage_kernel_default.checkpoint.memory_store import MemoryCheckpointStore
+from sage_kernel_mock import MockKernelFacade
 from tests.event_time.jobs import JOBS, Event, Job, key_of
 
 BOUND_S = 12
@@ -165,3 +167,35 @@ def test_calls_under_way_keep_their_times(new_env: NewEnv) -> None:
     second.wait(60)
 
     assert sorted(found) == sorted(job.model(events, []))
+
+
+@pytest.mark.parametrize("operator_class", [WindowReduceOperator, AsOfJoinOperator])
+def test_a_finished_step_that_is_not_opened_again_keeps_its_time(operator_class: Any) -> None:
+    """A kernel restores it and takes its next snapshot without opening it."""
+    context = MockKernelFacade().create_execution_context({"name": "step", "parallelism": 2})
+    old, new = operator_class(context, max), operator_class(context, max)
+    old.time_us = 7
+
+    new.restore_state([old.snapshot_state()])
+
+    assert new.snapshot_state() == old.snapshot_state()
+    assert new.state_sharing == "all"
+
+
+def test_at_another_parallelism_time_begins_at_the_earliest() -> None:
+    """Later, and records that one of the old instances waited for would be late."""
+    kernel = MockKernelFacade()
+
+    def step(index: int, parallelism: int) -> WindowReduceOperator:
+        place: Any = {"parallel_index": index, "parallelism": parallelism}
+        return WindowReduceOperator(kernel.create_execution_context(place), max)
+
+    old = [step(0, 2), step(1, 2)]
+    old[0].time_us, old[1].time_us = 9, 7
+    states = [one.snapshot_state() for one in old]
+    same, other = step(0, 2), step(0, 3)
+
+    same.restore_state(states[:1])
+    other.restore_state(states)
+
+    assert (same.time_us, other.time_us) == (9, 7)

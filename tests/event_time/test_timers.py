@@ -36,6 +36,7 @@ class Remind(ProcessFunction[Event, Any]):
 
     def process(self, value: Event, out: ProcessOutput[Any]) -> None:
         at = self.timers.event_time_us
+        assert at is not None
         assert at == value[1] * 1_000_000
         self.timers.register_event_time(at + 10_000_000)
 

@@ -104,6 +104,18 @@ def test_the_loop_example_ends_by_itself_with_every_walk(kernel: str) -> None:
     ]
 
 
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_the_visits_example_finds_the_visits_and_the_late_click(kernel: str) -> None:
+    """It is where people learn what event time changes."""
+    assert run("page_visits.py", "--kernel", kernel).splitlines() == [
+        "12:00:00  ann  / /search /offers",
+        "12:00:03  bob  / /help",
+        "12:01:12  bob  /",
+        "12:01:15  ann  / /offers",
+        "12:00:30  ann  /basket came too late",
+    ]
+
+
 def collatz_steps(number: int) -> int:
     """Count the steps to 1 in the plainest way."""
     steps = 0

@@ -16,8 +16,10 @@ from sage_kernel_api import (
     MapFunction,
     ProcessFunction,
     ProcessOutput,
+    SlidingTimeWindows,
     SourceFunction,
     StopSignal,
+    Timer,
     ValueState,
 )
 from tests.faults.parts_sink import PartsSink
@@ -157,6 +159,74 @@ def _on_lanes(env: LocalEnvironment, folder: str) -> None:
     counted.sink(PartsSink, folder)
 
 
+def _second(number: int) -> int:
+    """Return the event time of a number: out of order, by less than five seconds."""
+    return number - number * 7 % 5
+
+
+def _timed(env: LocalEnvironment, name: str = "numbers") -> Any:
+    numbers = env.from_source(Paced, _RECORDS, name=name)
+    return numbers.assign_timestamps(_second, max_out_of_orderness_s=5).keyby(lambda n: n % 3)
+
+
+def _windows(env: LocalEnvironment, folder: str) -> None:
+    windows = _timed(env).window(SlidingTimeWindows(20, 10))
+    sums = windows.process(
+        lambda key, window, found: [(key, window.start_us // 1_000_000, sum(found), len(found))],
+        parallelism=2,
+    )
+    sums.sink(PartsSink, folder)
+
+
+def _window_sums() -> list[Any]:
+    return [
+        [key, start, sum(found), len(found)]
+        for key in range(3)
+        for start in range(-20, _RECORDS + 20, 10)
+        if (found := [n for n in _NUMBERS if n % 3 == key and start <= _second(n) < start + 20])
+    ]
+
+
+def _interval(env: LocalEnvironment, folder: str) -> None:
+    both = _timed(env, "left").connect(_timed(env, "right"))
+    pairs = both.interval_join(lambda a, b: (a, b), lower_s=-3, upper_s=6, parallelism=2)
+    pairs.sink(PartsSink, folder)
+
+
+def _pairs() -> list[Any]:
+    return [
+        [a, b]
+        for a in _NUMBERS
+        for b in range(max(0, a - 20), min(_RECORDS, a + 21))
+        if a % 3 == b % 3 and -3 <= _second(b) - _second(a) <= 6
+    ]
+
+
+class Remind(ProcessFunction[int, tuple[int, int, int]]):
+    """Fires ten seconds after each number, and counts how often it did."""
+
+    fired = ValueState(0)
+
+    def process(self, value: int, out: ProcessOutput[tuple[int, int, int]]) -> None:
+        self.timers.register_event_time((_second(value) + 10) * 1_000_000)
+
+    def on_timer(self, timer: Timer, out: ProcessOutput[tuple[int, int, int]]) -> None:
+        self.fired.set(self.fired.get() + 1)
+        out.collect((self.ctx.get_key(), self.fired.get(), timer.time_us // 1_000_000))
+
+
+def _timers(env: LocalEnvironment, folder: str) -> None:
+    _timed(env).process(Remind, parallelism=2).sink(PartsSink, folder)
+
+
+def _fired() -> list[Any]:
+    return [
+        [key, number, second + 10]
+        for key in range(3)
+        for number, second in enumerate(sorted({_second(n) for n in _NUMBERS if n % 3 == key}), 1)
+    ]
+
+
 def _counted(keys: Iterable[Any]) -> list[Any]:
     return [[repr(key), n + 1] for key, most in Counter(keys).items() for n in range(most)]
 
@@ -187,5 +257,8 @@ WORKLOADS = {
     "join": Workload(_join, list(_NUMBERS)),
     "loop": Workload(_loop, [[n, n % 7 + 1] for n in _NUMBERS]),
     "async": Workload(_async, [n * 2 for n in _NUMBERS]),
+    "windows": Workload(_windows, _window_sums()),
+    "interval": Workload(_interval, _pairs()),
+    "timers": Workload(_timers, _fired()),
     "lanes": Workload(_on_lanes, _counted(n % 17 for n in _NUMBERS), has_lanes=True),
 }

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from sage_kernel_api.core.operators import TransactionalSinkOperator
 from sage_kernel_api.core.pipeline_builder import build_pipeline_config, needed_capabilities
 from sage_kernel_api.core.pipeline_checks import pipeline_problems
 from sage_kernel_api.errors import (
@@ -143,6 +144,14 @@ def _lacking(environment: BaseEnvironment[Any], kernel: KernelFacade) -> list[st
         for capability in needed_capabilities(step)
         if capability not in kernel.capabilities
     ]
+    if environment.takes_checkpoints and Capability.EXACTLY_ONCE_SINKS not in kernel.capabilities:
+        # Without checkpoints such a sink decides by itself, on every kernel.
+        lacking += [
+            f"step {step.basename!r} writes in transactions and needs "
+            f"'{Capability.EXACTLY_ONCE_SINKS.value}', which the kernel {kernel.name!r} lacks"
+            for step in environment.pipeline
+            if issubclass(step.operator_class, TransactionalSinkOperator)
+        ]
     lacking.extend(
         f"service {name!r} needs '{need.value}', which the kernel {kernel.name!r} lacks"
         for name, service in environment.service_factories.items()

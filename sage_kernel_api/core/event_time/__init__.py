@@ -2,6 +2,7 @@
 
 from sage_kernel_api.core.event_time.due import DueItems
 from sage_kernel_api.core.event_time.instants import (
+    PLAIN_LIMIT_S,
     Instant,
     duration_us,
     instant_us,
@@ -11,6 +12,7 @@ from sage_kernel_api.core.event_time.step_clock import StepClock
 from sage_kernel_api.core.event_time.timers import Timer, TimerService
 
 __all__ = [
+    "PLAIN_LIMIT_S",
     "DueItems",
     "Instant",
     "StepClock",

@@ -13,14 +13,15 @@ from typing import Any, Final, TypeAlias
 from sage_kernel_api.errors import ConfigurationError
 from sage_kernel_api.lifecycle import shorten_repr
 
-__all__ = ["Instant", "duration_us", "instant_us", "us_to_datetime"]
+__all__ = ["PLAIN_LIMIT_S", "Instant", "duration_us", "instant_us", "us_to_datetime"]
 
 Instant: TypeAlias = float | datetime
 """Seconds since 1970 (UTC), as ``time.time()`` tells them, or a `datetime` with a time zone."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
-_LIMIT_S: Final = 2**62 // 1_000_000
+PLAIN_LIMIT_S: Final = 2**62 // 1_000_000
+"""Numbers of seconds beyond this are no instants."""
 
 
 def instant_us(instant: Any) -> int:
@@ -45,7 +46,7 @@ def instant_us(instant: Any) -> int:
             )
         return (instant - _EPOCH) // _MICROSECOND
     is_number = isinstance(instant, (int, float)) and not isinstance(instant, bool)
-    if not is_number or not -_LIMIT_S < instant < _LIMIT_S:
+    if not is_number or not -PLAIN_LIMIT_S < instant < PLAIN_LIMIT_S:
         raise ConfigurationError(
             "A time is a number of seconds since 1970 or a datetime with a time zone, not "
             f"{shorten_repr(instant)}."
@@ -75,7 +76,7 @@ def duration_us(seconds: Any, what: str, *, least_us: int = 0) -> int:
         isinstance(seconds, (int, float))
         and not isinstance(seconds, bool)
         and math.isfinite(seconds)
-        and abs(seconds) < _LIMIT_S
+        and abs(seconds) < PLAIN_LIMIT_S
     ):
         duration = round(seconds * 1_000_000)
     else:

@@ -50,6 +50,8 @@ class BaseOperator:
     """What a kernel must be able to do for any such step."""
     keeps_keyed_state: ClassVar[bool] = False
     """Whether its records must come by key."""
+    keeps_keys: ClassVar[bool] = False
+    """Whether what an instance emits for a key has that key, and so is its own."""
     reads_event_time: ClassVar[bool] = False
     """Whether its records must have event times."""
 

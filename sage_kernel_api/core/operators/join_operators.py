@@ -24,6 +24,7 @@ from sage_kernel_api.core.operators.kept_time import TimeKeepingOperator
 from sage_kernel_api.core.operators.window_operators import WindowOperator
 from sage_kernel_api.core.windows import Contents
 from sage_kernel_api.errors import ContextError
+from sage_kernel_api.runnable import MIN_WATERMARK_US
 from sage_kernel_api.values import Capability, Payload
 
 __all__ = ["AsOfJoinOperator", "IntervalJoinOperator", "KeyedJoinOperator", "WindowJoinOperator"]
@@ -58,6 +59,7 @@ class KeyedJoinOperator(TimeKeepingOperator):
 
     needs = (Capability.EVENT_TIME,)
     keeps_keyed_state = True
+    keeps_keys = True
     reads_event_time = True
 
     def __init__(
@@ -78,7 +80,7 @@ class KeyedJoinOperator(TimeKeepingOperator):
         self._store = execution_context.keyed_state
         self._clock = StepClock(execution_context)
         self._call = self.method("execute")
-        self._restored_us: int | None = None
+        self._restored_us = MIN_WATERMARK_US
         self._made: KeyedJoin | None = None
 
     @abstractmethod
@@ -89,8 +91,7 @@ class KeyedJoinOperator(TimeKeepingOperator):
         """Take up the records of a restored state, then open the function."""
         tables = (self._store.table("__left"), self._store.table("__right"))
         self._made = self.make_join(tables, self._emit)
-        if self._restored_us is not None:
-            self._made.watermark_us = self._restored_us
+        self._made.watermark_us = self._restored_us
         self._made.restore()
         super().open()
 
@@ -131,7 +132,8 @@ class KeyedJoinOperator(TimeKeepingOperator):
     @property
     def time_us(self) -> int:
         """The watermark."""
-        return self._join.watermark_us
+        # A step that had finished before a restore is not opened again, and yet has state.
+        return self._restored_us if self._made is None else self._made.watermark_us
 
     @time_us.setter
     def time_us(self, time_us: int) -> None:

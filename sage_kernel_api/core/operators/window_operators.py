@@ -25,6 +25,7 @@ from sage_kernel_api.core.windows import (
     WindowKeeper,
 )
 from sage_kernel_api.errors import ContextError
+from sage_kernel_api.runnable import MIN_WATERMARK_US
 from sage_kernel_api.values import Payload
 
 __all__ = [
@@ -49,6 +50,7 @@ class WindowOperator(TimeKeepingOperator):
     """
 
     keeps_keyed_state = True
+    keeps_keys = True
 
     def __init__(
         self,
@@ -75,7 +77,7 @@ class WindowOperator(TimeKeepingOperator):
             execution_context if isinstance(execution_context, SupportsEventTime) else None
         )
         self._contents: Contents
-        self._restored_us: int | None = None
+        self._restored_us = MIN_WATERMARK_US
         self._made: WindowKeeper | None = None
 
     @abstractmethod
@@ -90,8 +92,7 @@ class WindowOperator(TimeKeepingOperator):
         """Take up the windows of a restored state, then open the function."""
         self._contents = self.make_contents()
         self._made = self._make_windows()
-        if self._restored_us is not None:
-            self._made.watermark_us = self._restored_us
+        self._made.watermark_us = self._restored_us
         self._made.restore()
         super().open()
 
@@ -148,7 +149,8 @@ class WindowOperator(TimeKeepingOperator):
     @property
     def time_us(self) -> int:
         """The watermark."""
-        return self._windows.watermark_us
+        # A step that had finished before a restore is not opened again, and yet has state.
+        return self._restored_us if self._made is None else self._made.watermark_us
 
     @time_us.setter
     def time_us(self, time_us: int) -> None:

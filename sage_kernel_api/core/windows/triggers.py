@@ -26,22 +26,21 @@ T_contra = TypeVar("T_contra", contravariant=True)
 
 
 class TriggerResult(Enum):
-    """What becomes of a window: whether results come out, then whether its contents go."""
+    """What becomes of a window: whether results come out, then whether its contents go.
+
+    Attributes:
+        fires: Whether results come out.
+        purges: Whether the contents go afterwards.
+    """
 
     CONTINUE = (False, False)
     FIRE = (True, False)
     PURGE = (False, True)
     FIRE_AND_PURGE = (True, True)
 
-    @property
-    def fires(self) -> bool:
-        """Whether results come out."""
-        return self.value[0]
-
-    @property
-    def purges(self) -> bool:
-        """Whether the contents go afterwards."""
-        return self.value[1]
+    def __init__(self, fires: bool, purges: bool) -> None:
+        self.fires = fires
+        self.purges = purges
 
 
 class TriggerContext(Protocol):
