@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sage_kernel_api import errors
     from sage_kernel_api.context import ExecutionContext, RuntimeContext, ServiceContext
+    from sage_kernel_api.core.connectors.bad_records import BadRecord
     from sage_kernel_api.core.custom_logger import CustomLogger
     from sage_kernel_api.core.environment import BaseEnvironment, LocalEnvironment
     from sage_kernel_api.core.event_time import Timer, TimerService
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
         BaseJoinFunction,
         BaseService,
         BatchFunction,
+        BlockSourceFunction,
         BroadcastProcessFunction,
         BroadcastState,
         Collector,
@@ -148,7 +150,9 @@ __all__ = [
     "BaseOperator",
     "BaseService",
     "BaseTransformation",
+    "BadRecord",
     "BatchFunction",
+    "BlockSourceFunction",
     "BroadcastConnectedStreams",
     "BroadcastProcessFunction",
     "BroadcastState",
@@ -261,6 +265,7 @@ _HOMES = {
         "RuntimeContext",
         "ServiceContext",
     ),
+    "sage_kernel_api.core.connectors.bad_records": ("BadRecord",),
     "sage_kernel_api.core.custom_logger": ("CustomLogger",),
     "sage_kernel_api.core.environment": (
         "BaseEnvironment",
@@ -283,6 +288,7 @@ _HOMES = {
         "BaseJoinFunction",
         "BaseService",
         "BatchFunction",
+        "BlockSourceFunction",
         "BroadcastProcessFunction",
         "BroadcastState",
         "Collector",

@@ -15,6 +15,7 @@ from typing import Self
 
 __all__ = [
     "AmbiguousKernelError",
+    "BadRecordError",
     "CallTimeoutError",
     "CapabilityError",
     "ChannelClosedError",
@@ -45,6 +46,7 @@ __all__ = [
     "ServiceNotFoundError",
     "ServiceStateError",
     "ServiceTimeoutError",
+    "SourceConnectionError",
     "StateError",
     "StepError",
     "StoreCorruptError",
@@ -180,6 +182,14 @@ class UserCodeError(KernelError, RuntimeError):
 
 class CallTimeoutError(KernelError, TimeoutError):
     """A call of an asynchronous function took longer than its step allows; it was cancelled."""
+
+
+class BadRecordError(KernelError, ValueError):
+    """A part of a file, or a record for one, is not what it must be; the message shows it."""
+
+
+class SourceConnectionError(KernelError, ConnectionError):
+    """A source's connection was refused or lost; what arrived before was delivered."""
 
 
 class LaneError(KernelError, RuntimeError):

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from sage_kernel_api.communication import KEY_GROUPS
-from sage_kernel_api.core.functions import declared_states
+from sage_kernel_api.core.functions import BlockSourceFunction, declared_states
 from sage_kernel_api.core.operators import has_timers, is_function_class
 from sage_kernel_api.core.transformation import BaseTransformation, Edge, FutureTransformation
 from sage_kernel_api.runnable import KIND_ASSIGN_TIME
@@ -170,7 +170,8 @@ def _function_problems(step: BaseTransformation, where: str) -> Iterator[str]:
 
 def _class_problems(step: BaseTransformation, where: str) -> Iterator[str]:
     function: Any = step.function_class
-    method = _METHOD.get(step.operator_class.kind, "execute")
+    is_block_source = issubclass(function, BlockSourceFunction)
+    method = "poll" if is_block_source else _METHOD.get(step.operator_class.kind, "execute")
     if not callable(getattr(function, method, None)):
         yield f"{where}: {function.__qualname__} has no method {method}()"
     if missing := sorted(getattr(function, "__abstractmethods__", ())):

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any, Generic, Self, cast, get_args
 from typing_extensions import ParamSpec, TypeVar
 
 from sage_kernel_api.core.arguments import check_mapping, check_name, check_timeout
+from sage_kernel_api.core.environment.connector_steps import ConnectorSteps
 from sage_kernel_api.core.environment.durable_settings import DurableSettings
 from sage_kernel_api.core.environment.markers import CanPause
 from sage_kernel_api.core.environment.running import Running, check_runnable
-from sage_kernel_api.core.environment.source_steps import SourceSteps
 from sage_kernel_api.core.job_manager import JobManager, checkpointing, pausable
 from sage_kernel_api.core.policies import ErrorPolicy, NoneResult, Policies, SourceError
 from sage_kernel_api.core.transformation import BaseTransformation
@@ -38,7 +38,7 @@ P = ParamSpec("P")
 K_co = TypeVar("K_co", covariant=True, default=Any)
 
 
-class BaseEnvironment(SourceSteps, DurableSettings, Generic[K_co]):
+class BaseEnvironment(ConnectorSteps, DurableSettings, Generic[K_co]):
     """A pipeline being described, and its job once it is submitted.
 
     The type parameter is for type checkers: it tells what the kernel can do, where the kernel was

@@ -8,15 +8,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from os import PathLike
 from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
 from typing_extensions import ParamSpec
 
-from sage_kernel_api.core.functions import BatchFunction, FileSource, SourceFunction
+from sage_kernel_api.core.functions import BatchFunction, BlockSourceFunction, SourceFunction
 from sage_kernel_api.core.operators import (
     BaseOperator,
     BatchOperator,
+    BlockSourceOperator,
     CollectionOperator,
     SourceOperator,
     is_function_class,
@@ -152,7 +152,7 @@ class SourceSteps:
     @overload
     def from_source(
         self,
-        function: Callable[..., SourceFunction[T] | BatchFunction[T]],
+        function: Callable[..., SourceFunction[T] | BatchFunction[T] | BlockSourceFunction[T]],
         *args: Any,
         name: str,
         uid: str | None = None,
@@ -164,7 +164,7 @@ class SourceSteps:
     @overload
     def from_source(
         self,
-        function: Callable[..., SourceFunction[T] | BatchFunction[T]],
+        function: Callable[..., SourceFunction[T] | BatchFunction[T] | BlockSourceFunction[T]],
         *args: Any,
         uid: str,
         name: str | None = None,
@@ -176,7 +176,7 @@ class SourceSteps:
     @overload
     def from_source(
         self,
-        function: Callable[..., SourceFunction[T] | BatchFunction[T]],
+        function: Callable[..., SourceFunction[T] | BatchFunction[T] | BlockSourceFunction[T]],
         *args: Any,
         parallelism: int,
         name: str | None = None,
@@ -188,7 +188,7 @@ class SourceSteps:
     @overload
     def from_source(
         self,
-        function: Callable[..., SourceFunction[T] | BatchFunction[T]],
+        function: Callable[..., SourceFunction[T] | BatchFunction[T] | BlockSourceFunction[T]],
         *args: Any,
         delay: float,
         name: str | None = None,
@@ -200,7 +200,7 @@ class SourceSteps:
     @overload
     def from_source(
         self,
-        function: Callable[..., SourceFunction[T] | BatchFunction[T]],
+        function: Callable[..., SourceFunction[T] | BatchFunction[T] | BlockSourceFunction[T]],
         *args: Any,
         source_error: SourceError,
         name: str | None = None,
@@ -212,7 +212,7 @@ class SourceSteps:
     @overload
     def from_source(
         self,
-        function: Callable[P, SourceFunction[T] | BatchFunction[T]],
+        function: Callable[P, SourceFunction[T] | BatchFunction[T] | BlockSourceFunction[T]],
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> DataStream[T]: ...
@@ -232,7 +232,8 @@ class SourceSteps:
 
         Args:
             function: A class of `SourceFunction`, or a callable without arguments. It returns the
-                next record, None for "nothing now", or a `StopSignal` to end.
+                next record, None for "nothing now", or a `StopSignal` to end. Or a class of
+                `BlockSourceFunction`, which gives many records at once.
             args: Constructor arguments of the class.
             delay: Seconds between two records; 0 for as fast as it goes.
             name: Name of the step, unique in the pipeline.
@@ -258,23 +259,16 @@ class SourceSteps:
         options = replace(take_options(kwargs), policies=policies)
         settings = {"delay_s": float(delay)}
         operator_class = _source_operator(function)
+        if operator_class is BlockSourceOperator:
+            if delay:
+                raise PipelineError(
+                    f"from_source(delay={delay!r}) is for functions that give one record a call; "
+                    "a BlockSourceFunction says itself when to ask again."
+                )
+            settings = {}
         return self._begin(operator_class, function, args, kwargs, options, settings)
 
     add_source = from_source
-
-    def from_text_file(
-        self, path: str | PathLike[str], *, encoding: str = "utf-8", name: str | None = None
-    ) -> DataStream[str]:
-        """Begin with the lines of a text file, without their line ends.
-
-        Raises:
-            PipelineError: *path* is no path.
-        """
-        # A number would be taken for an open descriptor, and closed: standard output, say.
-        if not isinstance(path, (str, PathLike)):
-            raise PipelineError(f"from_text_file takes a path, not {shorten_repr(path)}.")
-        options = StepOptions(name, parallelism=1)
-        return self._begin(BatchOperator, FileSource, (path, encoding), {}, options)
 
     @overload
     def from_future(self, name: str) -> FutureStream[Any]: ...
@@ -331,5 +325,8 @@ class SourceSteps:
 
 def _source_operator(function: Any) -> type[BaseOperator]:
     function = getattr(function, "func", function)
-    is_batch = is_function_class(function) and issubclass(function, BatchFunction)
-    return BatchOperator if is_batch else SourceOperator
+    if not is_function_class(function):
+        return SourceOperator
+    if issubclass(function, BlockSourceFunction):
+        return BlockSourceOperator
+    return BatchOperator if issubclass(function, BatchFunction) else SourceOperator

@@ -10,6 +10,7 @@ from sage_kernel_api.core.functions.batch_functions import (
     RangeBatchIteratorFunction,
     SimpleBatchIteratorFunction,
 )
+from sage_kernel_api.core.functions.block_source import BlockSourceFunction
 from sage_kernel_api.core.functions.broadcast_function import (
     BroadcastProcessFunction,
     BroadcastState,
@@ -64,6 +65,7 @@ __all__ = [
     "BaseJoinFunction",
     "BaseService",
     "BatchFunction",
+    "BlockSourceFunction",
     "BroadcastProcessFunction",
     "BroadcastState",
     "CoMap2",

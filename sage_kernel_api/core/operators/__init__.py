@@ -2,6 +2,7 @@
 
 from sage_kernel_api.core.operators.assign_time_operator import AssignTimeOperator
 from sage_kernel_api.core.operators.base_operator import BaseOperator, is_function_class
+from sage_kernel_api.core.operators.block_source_operator import BlockSourceOperator
 from sage_kernel_api.core.operators.broadcast_operator import BroadcastProcessOperator
 from sage_kernel_api.core.operators.element_operators import (
     FilterOperator,
@@ -44,6 +45,7 @@ __all__ = [
     "AssignTimeOperator",
     "BaseOperator",
     "BatchOperator",
+    "BlockSourceOperator",
     "BroadcastProcessOperator",
     "CoMapOperator",
     "CollectionOperator",
