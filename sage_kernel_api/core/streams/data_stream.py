@@ -17,6 +17,7 @@ from sage_kernel_api.core.streams.async_steps import AsyncSteps
 from sage_kernel_api.core.streams.broadcast_stream import BroadcastConnectedStreams
 from sage_kernel_api.core.streams.collecting import CollectingSteps
 from sage_kernel_api.core.streams.connected_streams import ConnectedStreams, KeyedConnectedStreams
+from sage_kernel_api.core.streams.connector_sinks import ConnectorSinks
 from sage_kernel_api.core.streams.ending_steps import KeyingSteps, SinkSteps
 from sage_kernel_api.core.streams.mapping_steps import MappingSteps
 from sage_kernel_api.core.streams.stream_base import step_options, take_options
@@ -45,6 +46,7 @@ class DataStream(
     SinkSteps[T_co],
     TimeSteps[T_co],
     CollectingSteps[T_co],
+    ConnectorSinks[T_co],
     Generic[T_co],
 ):
     """Records of type ``T``, described and not yet running.
