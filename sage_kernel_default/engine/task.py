@@ -202,7 +202,8 @@ class Task:
                 raise step_error(operator.step, error, doing="open") from error
         self._wiring = self.assembly.wire(operators, self.breathe, self.pause, self._spill_after)
         if snapshots is not None and snapshots.has_all_finished:
-            self._wiring.calls = None  # it was not opened, and nothing will come
+            # Its steps were not opened, and nothing will come.
+            self._wiring.calls = self._wiring.time = None
         if self._wiring.calls is not None:
             self._wiring.calls.wake_by(self._patience.ring)
         if snapshots is not None:
