@@ -245,14 +245,21 @@ class _Lineage:
         expected = Counter(map(json.dumps, self._workload.expected))
         if extra := found - expected:
             self.tally.problems.append(f"repeated or wrong: {list(extra.items())[:5]}")
-        complete = 0
-        for line in (self._folder / "trace").read_text().splitlines():
+        self._look_at_progress()
+
+    def _look_at_progress(self) -> None:
+        trace = self._folder / "trace"
+        complete = at_start = 0
+        # A run that was killed at once has not written a line.
+        for line in trace.read_text().splitlines() if trace.exists() else ():
             what, number = line.split()
             if what == "complete":
                 complete = max(complete, int(number))
-            elif what == "restored" and int(number) < complete:
+            elif what == "start":
+                at_start = complete
+            elif what == "restored" and int(number) < at_start:
                 self.tally.problems.append(
-                    f"went back to epoch {number}, though {complete} was complete"
+                    f"went back to epoch {number}, though {at_start} was complete"
                 )
 
     def _compare(self) -> None:
