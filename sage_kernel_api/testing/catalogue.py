@@ -52,6 +52,8 @@ _MODULES: Final = (
     "queues",
     "queue_edges",
     "processes",
+    "event_time",
+    "checkpoints",
     "models",
 )
 

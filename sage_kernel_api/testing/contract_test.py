@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LIMIT_S", "ContractTest", "promise", "tests_of"]
 
-LIMIT_S: Final = 20.0
+LIMIT_S: Final = 40.0
 """How long a test may take, in seconds; one that takes longer has failed."""
 
 CheckT = TypeVar("CheckT", bound=Callable[..., None])

@@ -105,7 +105,7 @@ class Attempt(Supervisor):
                 lane.join()
             else:
                 self.leaked.extend(lane.abandon())
-        self._end_checkpoints()
+        yield from self._end_checkpoints()
 
     def _look_for_deadlock(self, watchdog: Watchdog) -> None:
         # Tasks that wait to be released or resumed wait for others than each other.
@@ -115,16 +115,17 @@ class Attempt(Supervisor):
             deadlock.job_id = self._job_id
             self.task_failed(deadlock)
 
-    def _end_checkpoints(self) -> None:
+    def _end_checkpoints(self) -> Iterator[Until]:
         worker = self.parts.checkpoints
         if worker is None:
             return
         if self.is_stopping:
             worker.abort()
-        else:
-            worker.join()  # all tasks are in it with their last snapshot: the final one follows
-            if not self.is_stopping:
-                worker.seal()
+        # Otherwise it has the last snapshots of all tasks, and the final checkpoint follows.
+        yield Until(lambda: worker.has_ended)
+        worker.join()
+        if not self.is_stopping:
+            worker.seal()
 
     def set_paused(self, is_paused: bool) -> None:
         """Let the tasks pause, or go on."""
@@ -142,6 +143,11 @@ class Attempt(Supervisor):
             self._changed.notify_all()
         if self.parts.checkpoints is not None:
             self.parts.checkpoints.wake()
+
+    def wake(self) -> None:
+        """Let the attempt's own flow look again."""
+        with self._changed:
+            self._changed.notify_all()
 
     def ring_all(self) -> None:
         """Make all tasks look at the flags, and at what the checkpoints say."""

@@ -119,7 +119,7 @@ class JobBuilder:
             given,
             self.make_store(given),
             graph,
-            self.driver.clock,
+            self.driver,
             self.on_checkpoint,
             None if begin_with is None else Path(begin_with),
             config.get("allow_dropped_state", ()),

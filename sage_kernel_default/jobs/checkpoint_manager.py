@@ -28,7 +28,7 @@ class LocalCheckpointManager(CheckpointManager):
         """Take a checkpoint now and wait until it is complete."""
         durability = self._running(job_id, "checkpoints")
         try:
-            info = durability.trigger().result(timeout_s)
+            info = durability.trigger(timeout_s)
         except FutureTimeoutError:
             raise CheckpointError(
                 f"The checkpoint of job {job_id!r} was not complete after {timeout_s} s. It may "

@@ -1,4 +1,4 @@
-"""The checkpoints of one attempt of a job: a thread that asks for them and stores them.
+"""The checkpoints of one attempt of a job: a flow that asks for them and stores them.
 
 Layer: jobs. The one user of the store while the attempt runs, so tasks never wait for the disk.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from typing import Final
@@ -23,8 +23,9 @@ from sage_kernel_default.checkpoint import (
 )
 from sage_kernel_default.checkpoint.ledger import EpochLedger
 from sage_kernel_default.checkpoint.schedule import CheckpointSchedule
-from sage_kernel_default.engine import Clock, Supervisor
+from sage_kernel_default.engine import Supervisor
 from sage_kernel_default.engine.ports import SnapshotDesk, Verdict
+from sage_kernel_default.lanes import Driver, Until
 
 __all__ = ["OPEN_TRANSACTIONS", "CheckpointWorker", "WorkerParts"]
 
@@ -32,6 +33,7 @@ OPEN_TRANSACTIONS: Final = "open_transactions"
 """Entry of an epoch's metadata: whether somebody still has to commit what it decided."""
 
 _LOG: Final = logging.getLogger("sage_kernel.checkpoints")
+_AT_ONCE: Final = Until(lambda: True)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,7 +45,7 @@ class WorkerParts:
         store: Opened; used by this worker alone until it has ended.
         codec: Of the job.
         schedule: When checkpoints are due.
-        clock: Of the kernel.
+        driver: Of the kernel: gives the worker its turns and its time.
         metadata: Goes into every epoch.
         completed: Told of every durable epoch.
     """
@@ -52,13 +54,13 @@ class WorkerParts:
     store: CheckpointStore
     codec: ValueCodec
     schedule: CheckpointSchedule
-    clock: Clock
+    driver: Driver
     metadata: JsonObject
     completed: Callable[[EpochInfo], None]
 
 
 class CheckpointWorker(SnapshotDesk):
-    """Takes checkpoints on a thread of its own, one after the other, until the job has ended.
+    """Takes checkpoints in a flow of its own, one after the other, until the job has ended.
 
     A checkpoint that takes too long is given up on and the job goes on. One that cannot be
     stored fails the attempt: what the disk holds is then known only after reading it again.
@@ -72,6 +74,7 @@ class CheckpointWorker(SnapshotDesk):
         stateful: Collection[str],
         epoch: int,
         announce: Callable[[], None],
+        ended: Callable[[], None],
     ) -> None:
         """Take what the worker needs; nothing runs yet.
 
@@ -82,6 +85,7 @@ class CheckpointWorker(SnapshotDesk):
             stateful: Steps with restored state.
             epoch: The last number in use; 0 for none.
             announce: Makes all tasks look at `requested` and `verdict`.
+            ended: Called once, when the worker has ended.
         """
         self.codec = parts.codec
         self.requested = epoch
@@ -98,8 +102,11 @@ class CheckpointWorker(SnapshotDesk):
         self._is_frozen = False
         self._last: Future[EpochInfo] | None = None
         self._final: EpochRecord | None = None
-        self._thread = threading.Thread(
-            target=self._run, name=f"checkpoints-{parts.job_id}", daemon=True
+        self._is_started = False
+        self._news = 0
+        self._clock = parts.driver.clock
+        self._flow = parts.driver.make_flow(
+            f"checkpoints-{parts.job_id}", self._live, self._changed, ended
         )
         self.failed_epochs = 0
         self.has_store_failed = False
@@ -111,8 +118,9 @@ class CheckpointWorker(SnapshotDesk):
         with self._changed:
             if self._is_over:
                 return
-            self._parts.schedule.start(self._parts.clock.now_s())
-            self._thread.start()
+            self._parts.schedule.start(self._clock.now_s())
+            self._is_started = True
+            self._flow.start()
 
     def trigger(self, *, is_last: bool = False) -> Future[EpochInfo]:
         """Ask for a checkpoint now; the future ends with it, or with a `CheckpointError`.
@@ -129,14 +137,14 @@ class CheckpointWorker(SnapshotDesk):
             else:
                 self._waiting.append(future)
                 self._last = future if is_last else self._last
-                self._changed.notify_all()
+                self._tell()
         return future
 
     def thaw(self) -> None:
         """Take checkpoints again after a last one."""
         with self._changed:
             self._is_frozen, self._last = False, None
-            self._changed.notify_all()
+            self._tell()
 
     def visit_store(self, errand: Callable[[CheckpointStore], bool]) -> Future[bool]:
         """Have *errand* done by the worker, who alone may use the store."""
@@ -146,25 +154,37 @@ class CheckpointWorker(SnapshotDesk):
                 future.set_exception(CheckpointError("The job is ending; nothing was changed."))
             else:
                 self._errands.append((future, errand))
-                self._changed.notify_all()
+                self._tell()
         return future
 
     def wake(self) -> None:
         """Look again: the attempt was paused or resumed."""
         with self._changed:
-            self._changed.notify_all()
+            self._tell()
 
     def abort(self) -> None:
-        """Store nothing more; returns when a commit that is under way has ended."""
+        """Store nothing more, once a commit that is under way has ended; does not wait."""
         with self._changed:
             self._is_over = True
-            self._changed.notify_all()
-        self.join()
+            self._tell()
+
+    @property
+    def has_ended(self) -> bool:
+        """True after the final checkpoint, after `abort`, and if it was never started."""
+        return not self._is_started or self._flow.has_ended
 
     def join(self) -> None:
-        """Wait until the worker has ended: after the final checkpoint, or after `abort`."""
-        if self._thread.ident is not None and self._thread is not threading.current_thread():
-            self._thread.join()
+        """After `has_ended`: return when nothing of the worker is left."""
+        if self._is_started and not self._flow.is_current:
+            self._flow.wait(None)
+
+    def _tell(self) -> None:
+        self._news += 1
+        self._changed.notify_all()
+
+    def _until_news(self, timeout_s: float | None) -> Until:
+        seen = self._news
+        return Until(lambda: self._news != seen, timeout_s)
 
     def seal(self) -> None:
         """Store that the transactions of the final checkpoint are committed.
@@ -188,14 +208,16 @@ class CheckpointWorker(SnapshotDesk):
             if self._is_over:
                 return  # of an attempt that is given up: it must not become part of any epoch
             self._ledger.taken(task, epoch, snapshots, is_final=is_final)
-            self._changed.notify_all()
+            self._tell()
 
-    # --- the worker's thread ---------------------------------------------------------------------
+    # --- the worker's flow -----------------------------------------------------------------------
 
-    def _run(self) -> None:
+    def _live(self) -> Iterator[Until]:
         try:
-            while self._step():
-                pass
+            while (pause := self._step()) is not None:
+                yield pause
+        except GeneratorExit:
+            raise  # of a simulation that nobody ran to its end
         except BaseException as error:  # noqa: BLE001 - the job must learn of it
             self._supervisor.task_failed(error)
         finally:
@@ -208,32 +230,34 @@ class CheckpointWorker(SnapshotDesk):
             for answer, _ in errands:
                 answer.set_exception(CheckpointError("The job has ended; nothing was changed."))
 
-    def _step(self) -> bool:
-        """Do what is due; False when there is nothing more to do, ever."""
+    def _step(self) -> Until | None:
+        """Do what is due and return until when to wait; None when all is over."""
         with self._changed:
             if self._is_over:
-                return False
+                return None
             errands, self._errands = self._errands, []
         self._run_errands(errands)
         with self._changed:
             if self._errands or self._has_been_aborted():
-                return True  # looked at again, from the beginning
-            now_s = self._parts.clock.now_s()
+                return _AT_ONCE  # looked at again, from the beginning
+            now_s = self._clock.now_s()
             if self._ledger.is_under_way:
-                record = self._gathered(now_s)
+                if self._ledger.missing:
+                    return self._gather(now_s)
+                record = self._complete()
             elif self._is_due(now_s):
                 self._begin(now_s)
                 record = None
             else:
-                self._changed.wait(self._idle_s(now_s))
-                return True
+                return self._until_news(self._idle_s(now_s))
         if record is None:
             self._announce()
-            return True
+            return _AT_ONCE
         self._store(record)
-        if record.is_final:
-            self._final = record
-        return not record.is_final
+        if not record.is_final:
+            return _AT_ONCE
+        self._final = record
+        return None
 
     def _has_been_aborted(self) -> bool:
         return self._is_over
@@ -267,19 +291,20 @@ class CheckpointWorker(SnapshotDesk):
         self._parts.schedule.began(now_s)
         self._served, self._waiting = self._waiting, []
 
-    def _gathered(self, now_s: float) -> EpochRecord | None:
-        """Return the record once it is complete; wait for it a little; give up in the end."""
-        missing = self._ledger.missing
-        if not missing:
-            record = self._ledger.record(self._parts.metadata)
-            is_open = _has_transactions(record.snapshots)
-            return replace(record, metadata={**record.metadata, OPEN_TRANSACTIONS: is_open})
+    def _complete(self) -> EpochRecord:
+        record = self._ledger.record(self._parts.metadata)
+        is_open = _has_transactions(record.snapshots)
+        return replace(record, metadata={**record.metadata, OPEN_TRANSACTIONS: is_open})
+
+    def _gather(self, now_s: float) -> Until:
+        """Wait for the snapshots that are missing; give up in the end."""
+        if self._supervisor.is_paused:
+            return self._until_news(None)
         left_s = self._parts.schedule.left_s(now_s)
-        if left_s is not None and left_s <= 0 and not self._supervisor.is_paused:
-            self._give_up(now_s, missing)
-        else:
-            self._changed.wait(None if self._supervisor.is_paused else left_s)
-        return None
+        if left_s is None or left_s > 0:
+            return self._until_news(left_s)
+        self._give_up(now_s, self._ledger.missing)
+        return _AT_ONCE
 
     def _give_up(self, now_s: float, missing: Sequence[str]) -> None:
         error = self._refusal(f"no snapshot came from {', '.join(missing)} in time")
@@ -298,7 +323,7 @@ class CheckpointWorker(SnapshotDesk):
         with self._changed:
             verdict = Verdict(record.epoch, self._ledger.finished)
             self._ledger.stored()
-            self._parts.schedule.ended(self._parts.clock.now_s())
+            self._parts.schedule.ended(self._clock.now_s())
             served, self._served = self._served, []
             self._is_frozen = self._is_frozen or (self._last is not None and self._last in served)
             self.verdict = verdict

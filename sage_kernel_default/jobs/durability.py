@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection
-from concurrent.futures import Future
 from pathlib import Path
 from typing import Final
 
@@ -26,7 +25,6 @@ from sage_kernel_default.checkpoint.savepoints import (
     write_savepoint,
 )
 from sage_kernel_default.checkpoint.schedule import CheckpointSchedule
-from sage_kernel_default.engine import Clock
 from sage_kernel_default.engine.snapshots import Beginning
 from sage_kernel_default.graph import PhysicalGraph
 from sage_kernel_default.jobs.attempt import Attempt
@@ -35,6 +33,7 @@ from sage_kernel_default.jobs.checkpoints import (
     CheckpointWorker,
     WorkerParts,
 )
+from sage_kernel_default.lanes import Driver
 
 __all__ = ["Durability"]
 
@@ -55,7 +54,7 @@ class Durability:
         config: CheckpointConfig,
         store: CheckpointStore,
         graph: PhysicalGraph,
-        clock: Clock,
+        driver: Driver,
         completed: Callable[[CheckpointStatus], None],
         begin_with: Path | None = None,
         allow_dropped: Collection[str] = (),
@@ -68,7 +67,7 @@ class Durability:
             config: Its checkpoints.
             store: Not open yet.
             graph: What will run.
-            clock: Of the kernel.
+            driver: Of the kernel.
             completed: Told of every durable epoch.
             begin_with: A savepoint; looked at only if the store holds no epoch yet.
             allow_dropped: State ids of steps whose stored state may be lost.
@@ -82,7 +81,7 @@ class Durability:
         self._config = config
         self._store = store
         self._graph = graph
-        self._clock = clock
+        self._driver = driver
         self._completed = completed
         self.pickle_key = config.get("pickle_key")
         self.codec = ValueCodec(pickle_key=self.pickle_key)
@@ -170,13 +169,19 @@ class Durability:
             CheckpointSchedule(
                 interval_s, config.get("timeout_s", 60.0), config.get("min_pause_s", 0.0)
             ),
-            self._clock,
+            self._driver,
             self._metadata(),
             self._note,
         )
         tasks = [task.id for task in self._graph.tasks]
         self._worker = CheckpointWorker(
-            parts, attempt, tasks, list(beginning.steps), beginning.epoch, attempt.ring_all
+            parts,
+            attempt,
+            tasks,
+            list(beginning.steps),
+            beginning.epoch,
+            attempt.ring_all,
+            attempt.wake,
         )
         return beginning, self._worker
 
@@ -226,10 +231,15 @@ class Durability:
 
     # --- for users -------------------------------------------------------------------------------
 
-    def trigger(self) -> Future[EpochInfo]:
-        """Ask for a checkpoint now."""
+    def trigger(self, timeout_s: float | None) -> EpochInfo:
+        """Take a checkpoint now, and wait for it.
+
+        Raises:
+            TimeoutError: It was not complete after *timeout_s*; it may still become so.
+            CheckpointError: It cannot be complete.
+        """
         assert self._worker is not None, "the job was started"
-        return self._worker.trigger()
+        return self._driver.result(self._worker.trigger(), timeout_s)
 
     def write_savepoint(self, path: Path, *, is_last: bool) -> int:
         """Take a checkpoint and write it to *path*; returns its epoch.
@@ -250,8 +260,8 @@ class Durability:
             return True
 
         try:
-            worker.trigger(is_last=is_last).result()
-            worker.visit_store(load).result()
+            self._driver.result(worker.trigger(is_last=is_last), None)
+            self._driver.result(worker.visit_store(load), None)
             # On the caller's thread: meanwhile checkpoints go on.
             write_savepoint(loaded[0], path, job_name=self._name, codec=self.codec)
         except BaseException:
@@ -273,7 +283,8 @@ class Durability:
         if epoch not in [status["epoch"] for status in self._kept]:
             return False
         assert self._worker is not None, "the job was started"
-        is_gone = self._worker.visit_store(lambda store: store.delete(epoch)).result()
+        errand = self._worker.visit_store(lambda store: store.delete(epoch))
+        is_gone = self._driver.result(errand, None)
         self._kept = [status for status in self._kept if status["epoch"] != epoch]
         return is_gone
 

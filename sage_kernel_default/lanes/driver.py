@@ -8,14 +8,21 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass
 from threading import Condition
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from sage_kernel_default.engine import Clock, Pacer, Patience, Task
 from sage_kernel_default.lanes.lane import Lane
 
-__all__ = ["Driver", "Flow", "Pacing", "TaskLane", "Until"]
+__all__ = ["Driver", "Flow", "Pacing", "TaskLane", "Until", "nothing"]
+
+T = TypeVar("T")
+
+
+def nothing() -> None:
+    """Do nothing: for those who need not know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +49,11 @@ class Flow(Protocol):
     @abstractmethod
     def is_current(self) -> bool:
         """True if the caller is part of it: such a one must not wait for it."""
+
+    @property
+    @abstractmethod
+    def has_ended(self) -> bool:
+        """True once it has come to its end; `wait` then does not wait for long."""
 
     @abstractmethod
     def start(self) -> None:
@@ -100,11 +112,27 @@ class Driver(Protocol):
         """Make what decides how many records the task of that name takes at once."""
 
     @abstractmethod
-    def make_flow(self, name: str, life: Callable[[], Iterator[Until]], changed: Condition) -> Flow:
+    def result(self, future: Future[T], timeout_s: float | None) -> T:
+        """Wait for a future that a flow or task will end; for callers outside of them.
+
+        Raises:
+            TimeoutError: It had not ended after *timeout_s*.
+            Exception: What it ended with.
+        """
+
+    @abstractmethod
+    def make_flow(
+        self,
+        name: str,
+        life: Callable[[], Iterator[Until]],
+        changed: Condition,
+        ended: Callable[[], None] = nothing,
+    ) -> Flow:
         """Make a flow.
 
         Args:
             name: For people.
             life: Runs to its end; yields what to wait for. Must not raise.
             changed: Notified whenever something of what it waits for may have changed.
+            ended: Called once, after its end.
         """

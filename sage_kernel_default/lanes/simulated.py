@@ -13,14 +13,17 @@ import threading
 from abc import abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from random import Random
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol, TypeVar
 
 from sage_kernel_api.errors import JobStateError
 from sage_kernel_default.engine import Clock, Pacer, Patience, Task
-from sage_kernel_default.lanes.driver import Driver, Flow, Pacing, TaskLane, Until
+from sage_kernel_default.lanes.driver import Driver, Flow, Pacing, TaskLane, Until, nothing
 
 __all__ = ["SimulatedDriver", "Turn", "VirtualClock"]
+
+T = TypeVar("T")
 
 _KEPT_TURNS: Final = 10_000
 _TURN_S: Final = 1e-6
@@ -123,11 +126,20 @@ class SimulatedDriver(Driver):
         """Make a pace of its own for each task, so that they do not disturb each other."""
         return RandomPace(Random(f"{self.seed}/{name}"), pacing.frame_size)
 
+    def result(self, future: Future[T], timeout_s: float | None) -> T:
+        """Run the world until a future has ended."""
+        self.run_until(future.done, timeout_s)
+        return future.result(0)
+
     def make_flow(
-        self, name: str, life: Callable[[], Iterator[Until]], changed: threading.Condition
+        self,
+        name: str,
+        life: Callable[[], Iterator[Until]],
+        changed: threading.Condition,
+        ended: Callable[[], None] = nothing,
     ) -> SimulatedFlow:
         """Make a flow that gets turns from its start on."""
-        return SimulatedFlow(name, life, self)
+        return SimulatedFlow(name, life, self, ended)
 
     def add(self, actor: Actor) -> None:
         """Give *actor* turns from now on."""
@@ -301,14 +313,19 @@ class SimulatedFlow(Flow):
     """The life of a job among the actors."""
 
     def __init__(
-        self, name: str, life: Callable[[], Iterator[Until]], world: SimulatedDriver
+        self,
+        name: str,
+        life: Callable[[], Iterator[Until]],
+        world: SimulatedDriver,
+        ended: Callable[[], None],
     ) -> None:
         self.name = name
         self.due_s = math.inf
         self._make = life
+        self._ended = ended
         self._life: Iterator[Until] | None = None
         self._until = Until(lambda: True)
-        self._has_ended = False
+        self._is_over = False
         self._is_running = False
         self._world = world
 
@@ -322,13 +339,18 @@ class SimulatedFlow(Flow):
         """True if what it waits for is there."""
         return self._until.is_over()
 
+    @property
+    def has_ended(self) -> bool:
+        """True once it has had its last turn."""
+        return self._is_over
+
     def start(self) -> None:
         """Begin to have turns."""
         self._world.add(self)
 
     def wait(self, timeout_s: float | None) -> bool:
         """Run the world until this flow has ended."""
-        return self._has_ended or self._world.run_until(lambda: self._has_ended, timeout_s)
+        return self._is_over or self._world.run_until(lambda: self._is_over, timeout_s)
 
     def take_turn(self, now_s: float) -> Turn:
         """Go on to the next wait."""
@@ -339,8 +361,9 @@ class SimulatedFlow(Flow):
         finally:
             self._is_running = False
         if until is None:
-            self._has_ended = True
+            self._is_over = True
             self._world.remove(self)
+            self._ended()
             return Turn(now_s, self.name, "done")
         self._until = until
         self.due_s = math.inf if until.timeout_s is None else now_s + until.timeout_s

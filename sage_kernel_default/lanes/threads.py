@@ -8,16 +8,20 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import suppress
-from typing import Final
+from typing import Final, TypeVar
 
 from sage_kernel_default.engine import Clock, Pace, Patience, Task
 from sage_kernel_default.lanes.assignment import KERNEL, lane_name
-from sage_kernel_default.lanes.driver import Driver, Flow, Pacing, TaskLane, Until
+from sage_kernel_default.lanes.driver import Driver, Flow, Pacing, TaskLane, Until, nothing
 
 __all__ = ["MonotonicClock", "ThreadBell", "ThreadDriver", "ThreadLane"]
 
 _LONGEST_S: Final = threading.TIMEOUT_MAX
+
+
+T = TypeVar("T")
 
 
 class MonotonicClock(Clock):
@@ -76,7 +80,8 @@ class ThreadLane(TaskLane):
     """One thread for one task."""
 
     def __init__(self, name: str, ended: Callable[[], None]) -> None:
-        self.bell = ThreadBell()
+        self._own_bell = ThreadBell()
+        self.bell: Patience = self._own_bell
         self.task: Task | None = None
         self.has_ended = False
         self._ended = ended
@@ -85,12 +90,12 @@ class ThreadLane(TaskLane):
     @property
     def turns(self) -> int:
         """How often it has begun to wait."""
-        return self.bell.waits
+        return self._own_bell.waits
 
     @property
     def is_resting(self) -> bool:
         """True if only another thread can wake it."""
-        return self.bell.is_resting
+        return self._own_bell.is_resting
 
     def start(self) -> None:
         """Begin to drive `task`, which must be set."""
@@ -116,7 +121,7 @@ class ThreadLane(TaskLane):
         return [] if self.task is None else [f"step {self.task.where_it_is!r}"]
 
     def _run(self) -> None:
-        task, bell = self.task, self.bell
+        task, bell = self.task, self._own_bell
         assert task is not None
         try:
             while (outcome := task.step()).kind != "done":
@@ -131,9 +136,14 @@ class ThreadFlow(Flow):
     """A flow on a thread of its own: whatever user code does, it goes on."""
 
     def __init__(
-        self, name: str, life: Callable[[], Iterator[Until]], changed: threading.Condition
+        self,
+        name: str,
+        life: Callable[[], Iterator[Until]],
+        changed: threading.Condition,
+        ended: Callable[[], None],
     ) -> None:
         self._life = life
+        self._ended = ended
         self._changed = changed
         self._has_concluded = threading.Event()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -142,6 +152,11 @@ class ThreadFlow(Flow):
     def is_current(self) -> bool:
         """True on the flow's own thread."""
         return threading.current_thread() is self._thread
+
+    @property
+    def has_ended(self) -> bool:
+        """True once its thread has nothing more to do."""
+        return self._has_concluded.is_set()
 
     def start(self) -> None:
         """Start the thread."""
@@ -162,6 +177,7 @@ class ThreadFlow(Flow):
                     self._changed.wait_for(until.is_over, until.timeout_s)
         finally:
             self._has_concluded.set()
+            self._ended()
 
 
 class ThreadDriver(Driver):
@@ -181,8 +197,16 @@ class ThreadDriver(Driver):
         """Make a pace that learns from what frames cost."""
         return Pace(pacing.frame_size, pacing.flush_s)
 
+    def result(self, future: Future[T], timeout_s: float | None) -> T:
+        """Wait for a future."""
+        return future.result(timeout_s)
+
     def make_flow(
-        self, name: str, life: Callable[[], Iterator[Until]], changed: threading.Condition
+        self,
+        name: str,
+        life: Callable[[], Iterator[Until]],
+        changed: threading.Condition,
+        ended: Callable[[], None] = nothing,
     ) -> ThreadFlow:
         """Make a flow; its thread starts with it."""
-        return ThreadFlow(name, life, changed)
+        return ThreadFlow(name, life, changed, ended)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, cast
 
 from sage_kernel_api.errors import CapabilityError, StepError
 from sage_kernel_api.lifecycle import TransformationConfig
@@ -15,16 +15,19 @@ from sage_kernel_api.runnable import KIND_SOURCE, Runnable, SourcePoll
 from sage_kernel_api.values import Payload
 from sage_kernel_mock.async_task import AsyncTask, wait_for_any
 from sage_kernel_mock.contexts import MockExecutionContext
+from sage_kernel_mock.event_time import TimeMark
 from sage_kernel_mock.facade import MockKernelFacade
 from sage_kernel_mock.harness.description import Surroundings
 from sage_kernel_mock.ledger import EdgeLedger, StepTally
 from sage_kernel_mock.task import TaskParts
 from sage_kernel_mock.timeline import Timeline
+from sage_kernel_mock.transport import Outlet
 from sage_kernel_mock.wiring import task_class
 
 __all__ = ["Bench"]
 
 _IDLE_LIMIT: Final = 10_000
+_TEST: Final = "the test"
 
 
 class Bench:
@@ -60,6 +63,7 @@ class Bench:
         self._edges: dict[int, EdgeLedger] = {}
         parts = TaskParts(kernel.journal, kernel.faults, self._timeline, _nobody)
         self._task = task_class(step)(0, step, self.context, self.tally, parts)
+        self._task.time.inputs.expect(_TEST)
         with _as_it_was_raised():
             self._task.make()
         # Kept, because a task lets go of its instance when it closes it.
@@ -70,11 +74,13 @@ class Bench:
         with _as_it_was_raised():
             self._task.open()
 
-    def push(self, data: Payload, key: Payload, input_index: int) -> None:
+    def push(
+        self, data: Payload, key: Payload, input_index: int, time_us: int | None = None
+    ) -> None:
         """Give the step one record, and let go on what can without time passing."""
         edge = self._edges.setdefault(input_index, EdgeLedger("test", self.step["id"]))
         edge.produced += 1
-        self._task.accept(data, key, input_index, edge)
+        self._task.accept(data, key, input_index, edge, time_us)
         self._work()
 
     def poll(self) -> SourcePoll:
@@ -105,12 +111,25 @@ class Bench:
                 )
 
     def pass_time(self, seconds: float) -> None:
-        """Let time pass, and whatever is due meanwhile happen."""
-        self._timeline.pass_time(seconds)
+        """Let time pass, from one timer to the next."""
+        clock = self._timeline.clock
+        end_s = clock.now_s + seconds
+        while (due_s := self._task.time.due_in_s) < end_s - clock.now_s:
+            self._timeline.pass_time(due_s)
+            self._work()
+        self._timeline.pass_time(end_s - clock.now_s if seconds >= 0 else seconds)
+        self._work()
+
+    def advance_watermark(self, time_us: int) -> None:
+        """Tell the step that event time is over up to *time_us*."""
+        self._task.accept_mark(cast("Outlet", _TEST), TimeMark(time_us))
         self._work()
 
     def finish(self) -> None:
         """Wait for all that is under way, on the clock, and let the step emit what it held back."""
+        self._settle()
+        with _as_it_was_raised():
+            self._task.time.end()
         self._settle()
         with _as_it_was_raised():
             self._task.finish()
@@ -128,9 +147,10 @@ class Bench:
                     self._timeline.run_due()
                     if isinstance(self._task, AsyncTask):
                         self._task.emit()
-                    if not self._task.has_records:
+                    if self._task.has_records:
+                        self._task.work()
+                    elif not self._task.time.look():
                         return
-                    self._task.work()
         except BaseException:
             # The job would end here. A test may go on, but not with the record that failed.
             self._task.discard()

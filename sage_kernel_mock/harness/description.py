@@ -95,7 +95,10 @@ def describe_step(
         surroundings.env_name, surroundings.config, kernel=kernel
     )
     nothing: tuple[Payload, ...] = ()
-    keyed = env.from_collection(nothing, name="(input)").keyby(_no_key, name="(key)")
+    records = env.from_collection(nothing, name="(input)")
+    # The test gives both, so that steps which need them are described as well as others.
+    timed = records.assign_timestamps(_no_time, name="(time)")
+    keyed = timed.keyby(_no_key, name="(key)")
     before = len(env.pipeline)
     build(env, keyed)
     added = env.pipeline[before:]
@@ -127,6 +130,11 @@ _METHODS: Final[dict[type[Any], str]] = {
 
 def _no_key(_: Payload) -> None:
     """Stand in for a keyby: the test gives each record its key."""
+
+
+def _no_time(_: Payload) -> float:
+    """Stand in for `assign_timestamps`: the test gives each record its time."""
+    return 0.0
 
 
 def _inputs_of(function: type[Any]) -> int:

@@ -14,6 +14,7 @@ from typing import Any, Generic, Never, Self, TypeVar, overload
 from typing_extensions import ParamSpec
 
 from sage_kernel_api.core.environment import LocalEnvironment
+from sage_kernel_api.core.event_time.instants import Instant, instant_us
 from sage_kernel_api.core.functions import (
     AsyncMapFunction,
     BaseJoinFunction,
@@ -358,7 +359,9 @@ class StepHarness(Generic[I, O]):
 
     # --- records and time ----------------------------------------------------------------------
 
-    def push(self, data: I, *, key: Payload = None, input_index: int = 0) -> None:
+    def push(
+        self, data: I, *, key: Payload = None, input_index: int = 0, at: Instant | None = None
+    ) -> None:
         """Give the step one record; when it returns, the function has worked on it.
 
         Calls of an asynchronous function have begun; what they wait for passes by
@@ -368,15 +371,17 @@ class StepHarness(Generic[I, O]):
             data: The record.
             key: Its key, as a keyby before the step would give it.
             input_index: At which input it arrives, for joins and comaps.
+            at: Its event time: seconds since 1970, or a datetime with a time zone; None for none.
 
         Raises:
             PipelineError: The step is a source.
+            ConfigurationError: *at* is no instant.
             Exception: What the function raised, if the policy is to fail.
         """
         bench = self._opened()
         if self._is_source(bench):
             raise PipelineError(f"{bench.step['id']!r} is a source: ask it with poll() or run().")
-        bench.push(data, key, input_index)
+        bench.push(data, key, input_index, None if at is None else instant_us(at))
 
     def push_all(self, records: Iterable[I], *, key: Payload = None, input_index: int = 0) -> None:
         """Give the step records in order; see `push`."""
@@ -421,6 +426,17 @@ class StepHarness(Generic[I, O]):
             Exception: What the function raised.
         """
         self._opened().pass_time(seconds)
+
+    def advance_watermark(self, at: Instant) -> None:
+        """Say that event time is over up to *at*: windows close, timers of event time fire.
+
+        Never goes back: an earlier instant than the last one changes nothing.
+
+        Raises:
+            ConfigurationError: *at* is no instant.
+            Exception: What the function raised.
+        """
+        self._opened().advance_watermark(instant_us(at))
 
     def finish(self) -> None:
         """Say that all inputs have ended: open calls are waited for, what was held back comes.

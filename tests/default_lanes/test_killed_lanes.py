@@ -6,8 +6,10 @@ import logging
 import os
 import random
 import signal
+import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -96,18 +98,16 @@ def test_a_lane_killed_while_it_starts_fails_the_job(
     env: LocalEnvironment, kernel: DefaultKernelFacade, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Before its first word there is nobody to say what went wrong."""
-    import subprocess
-
     started: list[int] = []
     popen = subprocess.Popen
 
-    class Killed(popen):  # type: ignore[valid-type,misc]  # a base class from a variable
-        def __init__(self, *args: object, **kwargs: object) -> None:
-            super().__init__(*args, **kwargs)
-            started.append(self.pid)
-            os.kill(self.pid, signal.SIGKILL)
+    def start_and_kill(*args: Any, **kwargs: Any) -> subprocess.Popen[Any]:
+        process = popen(*args, **kwargs)
+        started.append(process.pid)
+        os.kill(process.pid, signal.SIGKILL)
+        return process
 
-    monkeypatch.setattr("subprocess.Popen", Killed)
+    monkeypatch.setattr("subprocess.Popen", start_and_kill)
     env.from_collection(range(5)).map(WithPid).set_placement("process").sink(lambda _: None)
     env.submit()
 

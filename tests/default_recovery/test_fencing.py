@@ -38,15 +38,16 @@ def test_r14_a_snapshot_of_a_given_up_attempt_is_stored_nowhere() -> None:
         store,
         ValueCodec(),
         CheckpointSchedule(3600, 60, 0),
-        ThreadDriver().clock,
+        ThreadDriver(),
         {},
         completed.append,
     )
     attempt = Attempt(JobId("job-1"), 1, 1.0, 1.0, threading.Condition(), lambda: None)
-    worker = CheckpointWorker(parts, attempt, ["task"], [], 0, lambda: None)
+    worker = CheckpointWorker(parts, attempt, ["task"], [], 0, lambda: None, lambda: None)
     worker.start()
 
     worker.abort()
+    worker.join()
     worker.taken("task", 1, [StepSnapshot("step", 0, 1, {"at": b"1"})], is_final=True)
 
     assert (store.epochs(), completed) == ([], [])
