@@ -27,7 +27,6 @@ from typing import Any
 import psutil
 
 from tests.faults.crash_points import PLACES
-from tests.faults.parts_sink import read_parts
 from tests.faults.workloads import WORKLOADS
 
 __all__ = ["Tally", "Template", "run_lineage", "templates"]
@@ -241,7 +240,7 @@ class _Lineage:
                 process.kill()
 
     def _look(self) -> None:
-        found = Counter(map(json.dumps, read_parts(self._folder / "out")))
+        found = Counter(map(json.dumps, self._workload.read(self._folder / "out")))
         expected = Counter(map(json.dumps, self._workload.expected))
         if extra := found - expected:
             self.tally.problems.append(f"repeated or wrong: {list(extra.items())[:5]}")
@@ -263,7 +262,7 @@ class _Lineage:
                 )
 
     def _compare(self) -> None:
-        found = Counter(map(json.dumps, read_parts(self._folder / "out")))
+        found = Counter(map(json.dumps, self._workload.read(self._folder / "out")))
         expected = Counter(map(json.dumps, self._workload.expected))
         if missing := expected - found:
             self.tally.problems.append(f"lost {sum(missing.values())}: {list(missing.items())[:5]}")
