@@ -86,7 +86,8 @@ def recovery(keys: int, directory: Path) -> None:
     """Print how long it takes until the records of a restored job flow."""
     with LocalEnvironment("costs", kernel="default") as env:
         env.enable_checkpointing(_NEVER_S, directory)
-        _Steps.wanted, _Steps.given = [[1]], 0
+        _Steps.wanted, _Steps.given = [], 0
+        _Steps.wanted.append(range(1))
         _sum(env, env.from_source(_Steps))
         begun = time.perf_counter()
         env.submit()
