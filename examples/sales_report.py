@@ -56,7 +56,7 @@ def describe(env: LocalEnvironment, folder: Path) -> None:
 
 def main() -> None:
     """Read the arguments, run the report and show it."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--days", type=int, default=3)
     parser.add_argument("--kernel", default="default")
     arguments = parser.parse_args()
