@@ -39,7 +39,10 @@ def _drive(folder: Path, *arguments: str) -> Any:
     return json.loads(done.stdout)
 
 
-@pytest.mark.parametrize("kind", ["lines", "csv-parallel", "sqlite"])
+@pytest.mark.parametrize(
+    "kind",
+    ["lines", *(pytest.param(k, marks=pytest.mark.slow) for k in ("csv-parallel", "sqlite"))],
+)
 def test_r2_a_reader_sees_every_record_once_after_any_kill(folder: Path, kind: str) -> None:
     """Whoever reads the output between crash and restart would count something twice."""
     report = _drive(folder, kind, "1")
@@ -49,7 +52,7 @@ def test_r2_a_reader_sees_every_record_once_after_any_kill(folder: Path, kind: s
     assert report["kills"] >= report["points"]
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.parametrize("seed", range(2, 12))
 @pytest.mark.parametrize(
     "kind",
