@@ -125,6 +125,13 @@ def read_body(database: Database, ref: SegmentRef, path: Path) -> bytes:
 
 
 def _check_beginning(disk: Disk, place: Place) -> None:
+    if f"{place.database.name}-journal" in disk.names(place.folder):
+        # A crash in the first transaction: SQLite takes it back, but only where it may write.
+        database = disk.open_database(place.database, is_read_only=False)
+        try:
+            is_blank(database)
+        finally:
+            database.close()
     with _reading(disk, place, set(disk.names(place.folder))) as database:
         # A crash while the store was made leaves an empty database, or one without epochs.
         if is_blank(database) and database.execute("PRAGMA application_id") == [(0,)]:
