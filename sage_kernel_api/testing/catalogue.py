@@ -54,6 +54,10 @@ _MODULES: Final = (
     "processes",
     "event_time",
     "checkpoints",
+    "recovery",
+    "restarts",
+    "savepoints",
+    "transactions",
     "models",
 )
 
