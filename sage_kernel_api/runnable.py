@@ -356,7 +356,8 @@ class TransactionalRunnable(Runnable, Protocol):
         """Commit these, whether or not that was done before; throw away all else.
 
         Args:
-            handles: Of the checkpoint that the job begins with; empty for a new beginning. What
+            handles: Of the checkpoint that the job begins with: those of this instance, or if
+                there are not as many as before, those of all; empty for a new beginning. What
                 was written since by earlier attempts belongs to no checkpoint, and goes.
         """
 

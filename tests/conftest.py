@@ -1,18 +1,32 @@
-"""Options of the whole suite."""
+"""Options and settings of the whole suite.
+
+Three tiers: what runs always; what is marked ``slow``, which CI runs, too (``--slow``); and what is
+marked ``soak``, evidence that takes minutes and a quiet machine, run by hand (``--soak``).
+"""
 
 from __future__ import annotations
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes says more about the machine than about the code.
+settings.register_profile("project", deadline=None)
+settings.load_profile("project")
+
+_TIERS = ("slow", "soak")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--slow", action="store_true", help="also run the tests marked `slow`")
+    for tier in _TIERS:
+        parser.addoption(
+            f"--{tier}", action="store_true", help=f"also run the tests marked `{tier}`"
+        )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if config.getoption("--slow"):
-        return
-    left_out = [item for item in items if item.get_closest_marker("slow")]
+    unwanted = [tier for tier in _TIERS if not config.getoption(f"--{tier}")]
+    left_out = [item for item in items if any(item.get_closest_marker(tier) for tier in unwanted)]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if item not in left_out]
+        kept = set(items) - set(left_out)
+        items[:] = [item for item in items if item in kept]

@@ -22,6 +22,7 @@ _ARITY = {
     "source": 0,
     "process": 2,
     "reduce": 2,
+    "on_end": 0,
     "window_reduce": 2,
     "window_process": 3,
     "window_join": 2,
@@ -31,6 +32,7 @@ _ARITY = {
 _METHOD = {
     "process": "process",
     "comap": "map0",
+    "aggregate": "create_accumulator",
     "window_aggregate": "create_accumulator",
     "broadcast_process": "process_broadcast",
     "window_process": "process",
@@ -38,6 +40,7 @@ _METHOD = {
 # What a step takes that takes no plain callable.
 _CLASS_OF = {
     "join": "BaseJoinFunction",
+    "aggregate": "AggregateFunction",
     "window_aggregate": "AggregateFunction",
     "broadcast_process": "BroadcastProcessFunction",
 }

@@ -216,11 +216,16 @@ def has_finished(saved: Sequence[StepSnapshot], index: int, parallelism: int) ->
 def restored_handles(
     saved: Sequence[StepSnapshot], codec: ValueCodec, index: int, parallelism: int
 ) -> list[Payload]:
-    """Return this instance's share of the transactions that a checkpoint has decided."""
+    """Return the transactions that a checkpoint has decided; all, if the instances are others.
+
+    Which of them it commits is then a matter of the step (see `TransactionalSinkFunction`): it must
+    know of all, so as not to begin anew what another instance has begun.
+    """
+    is_same = len(saved) == parallelism
     return [
         handle
         for one in saved
-        if one.index % parallelism == index and one.handle is not None
+        if one.handle is not None and (one.index == index or not is_same)
         for handle in cast("list[Payload]", codec.decode(one.handle))
     ]
 

@@ -28,7 +28,12 @@ def measured(path: Path, *words: str) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("name", WORKLOADS)
+QUICK = ("chain", "keyed", "plan")
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=() if n in QUICK else pytest.mark.slow) for n in WORKLOADS]
+)
 def test_a_workload_runs_on_the_default_kernel_with_the_right_result(
     name: str, tmp_path: Path
 ) -> None:

@@ -32,13 +32,13 @@ def test_a_right_kernel_ends_with_0_and_a_table(sage_kernel: CommandLine, tmp_pa
     """Authors, and their CI, look at the exit code first."""
     file = tmp_path / "results.json"
 
-    outcome = sage_kernel("verify", "mock", "--profile", "queues", "--profile", "state",
+    outcome = sage_kernel("verify", "mock", "--profile", "processes", "--profile", "state",
                           "--json", str(file))  # fmt: skip
 
     results = json.loads(file.read_text(encoding="utf-8"))
     assert outcome.code == 0, outcome.err
-    assert "queues       not declared" in outcome.out
-    assert "state        kept" in outcome.out
+    assert "process-lanes  not declared" in outcome.out
+    assert "state          kept" in outcome.out
     assert "mock keeps all that it declares" in outcome.out
     assert "not kept" in outcome.err
     assert results["is_kept"] is True
@@ -47,9 +47,9 @@ def test_a_right_kernel_ends_with_0_and_a_table(sage_kernel: CommandLine, tmp_pa
 
 def test_markdown_is_a_table_for_a_readme(sage_kernel: CommandLine) -> None:
     """What people copy must be nothing but the table."""
-    outcome = sage_kernel("verify", "mock", "--profile", "queues", "--markdown", "--quiet")
+    outcome = sage_kernel("verify", "mock", "--profile", "processes", "--markdown", "--quiet")
 
-    assert outcome.out == "| capability | mock |\n|---|---|\n| queues | - |\n"
+    assert outcome.out == "| capability | mock |\n|---|---|\n| process-lanes | - |\n"
     assert outcome.err == ""
 
 

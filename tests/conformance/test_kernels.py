@@ -25,7 +25,10 @@ def problems_of(report: Report) -> str:
     )
 
 
-@pytest.mark.parametrize("profile", Profile)
+@pytest.mark.parametrize(
+    "profile",
+    [pytest.param(p, marks=pytest.mark.slow) if p == "processes" else p for p in Profile],
+)
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_a_kernel_of_the_project_keeps_what_it_declares(
     report: Reports, kernel: str, profile: Profile
@@ -36,7 +39,7 @@ def test_a_kernel_of_the_project_keeps_what_it_declares(
     assert found.is_kept, problems_of(found) or found.results
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("profile", Profile)
 def test_the_default_kernel_keeps_it_on_process_lanes(profile: Profile) -> None:
@@ -46,7 +49,7 @@ def test_the_default_kernel_keeps_it_on_process_lanes(profile: Profile) -> None:
     assert found.is_kept, problems_of(found) or found.results
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.parametrize(
     "spec", ["default?frame_size=16&channel_capacity=32", "mock?seed=7"], ids=["small", "seeded"]
 )

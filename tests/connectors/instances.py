@@ -36,7 +36,8 @@ class Run:
                 operator = BlockSourceOperator(context, made_of, *source.args, **source.keywords)
                 self.operators.append(operator)
                 if states:
-                    operator.restore_state(states)
+                    is_same = len(states) == parallelism
+                    operator.restore_state(states[index : index + 1] if is_same else states)
                 operator.open()
         except BaseException:
             self.close()

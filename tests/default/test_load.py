@@ -91,8 +91,8 @@ class Endless(SourceFunction[int]):
     [
         (60, "kernel"),
         (10, "process"),
-        pytest.param(1000, "kernel", marks=[pytest.mark.slow, pytest.mark.timeout(900)]),
-        pytest.param(100, "process", marks=[pytest.mark.slow, pytest.mark.timeout(900)]),
+        pytest.param(1000, "kernel", marks=[pytest.mark.soak, pytest.mark.timeout(900)]),
+        pytest.param(100, "process", marks=[pytest.mark.soak, pytest.mark.timeout(900)]),
     ],
 )
 def test_r10_many_jobs_leave_nothing_behind(jobs: int, placement: Placement) -> None:

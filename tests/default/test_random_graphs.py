@@ -33,6 +33,7 @@ def test_random_graphs_deliver_exactly_what_the_reference_does(data: st.DataObje
     run(data, data.draw(st.builds(DefaultOptions, **_SIZES)), STEPS + ASYNC_STEPS)
 
 
+@pytest.mark.slow
 @settings(_SETTINGS, max_examples=16)
 @given(st.data())
 def test_random_graphs_over_process_lanes_deliver_the_same(data: st.DataObject) -> None:

@@ -177,7 +177,7 @@ def test_r6_files_of_different_times_are_reported_or_give_the_latest(
     assert seen["refused"] > 40
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_r6_ten_thousand_changes_none_silent(fast_path: Path, history: History) -> None:
     """The long form of the above."""
     dice = random.Random(4)

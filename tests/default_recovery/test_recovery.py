@@ -14,6 +14,7 @@ from sage_kernel_api import (
     JobFailedError,
     JobState,
     LocalEnvironment,
+    MapFunction,
     SinkFunction,
 )
 from sage_kernel_api.errors import CheckpointError, JobStateError
@@ -271,3 +272,50 @@ class _Slow(SinkFunction[int]):
 
 def _collecting(env: LocalEnvironment, parallelism: int) -> None:
     env.set_parallelism(parallelism).from_collection(range(100)).sink(_Slow, parallelism=1)
+
+
+class _Door(MapFunction[int, int]):
+    """Waits at one record until the test opens it."""
+
+    reached: ClassVar[threading.Event] = threading.Event()
+    opened: ClassVar[threading.Event] = threading.Event()
+
+    def execute(self, data: int) -> int:
+        if data == 300:
+            self.reached.set()
+            self.opened.wait(20)
+        return data
+
+
+def test_a_checkpoint_that_is_late_is_given_up_on_and_made_up_for(place: Place) -> None:
+    """One slow call must not stop the job, nor may the changes of that checkpoint be lost."""
+    _Door.reached.clear()
+    _Door.opened.clear()
+    first = place.env()
+    first.enable_checkpointing(3600.0, "/state", timeout_s=0.3)
+    _with_door(first)
+    Gate.limit = 500
+    first.submit()
+    assert _Door.reached.wait(20)
+
+    with pytest.raises(CheckpointError, match=r"no snapshot came from .*_Door.* in time"):
+        first.checkpoint(20)
+    _Door.opened.set()
+    assert Gate.reached.wait(20)
+    first.checkpoint(20)
+    status: Any = first.status()
+    first.close()
+    second = place.env()
+    _with_door(second)
+    Gate.limit = 1000
+    second.submit(autostop=True)
+
+    assert (status["checkpoints"]["failed"], status["checkpoints"]["latest_epoch"]) == (1, 2)
+    assert Gate.starts == [0, 500]
+    assert Last.found == _EXPECTED
+
+
+def _with_door(env: LocalEnvironment) -> None:
+    counted = env.from_source(Gate, 1000).keyby(lambda n: n % 7).map(Count, parallelism=2)
+    counted.sink(Last)
+    env.from_collection([300]).map(_Door, parallelism=2).sink(lambda value: None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -114,6 +115,18 @@ def test_the_visits_example_finds_the_visits_and_the_late_click(kernel: str) -> 
         "12:01:15  ann  / /offers",
         "12:00:30  ann  /basket came too late",
     ]
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_the_report_example_reads_and_writes_every_sale_once(kernel: str) -> None:
+    """It is where people learn what exactly-once files and tables are."""
+    lines = run("sales_report.py", "--days", "2", "--kernel", kernel).splitlines()
+
+    cities = [json.loads(line)[0] for line in lines[:-1]]
+    ranked = [[sale["cents"] for sale in json.loads(line)[1]] for line in lines[:-1]]
+    assert cities == ["Lima", "Oslo", "Rome"]
+    assert all(cents == sorted(cents, reverse=True) and len(cents) == 3 for cents in ranked)
+    assert lines[-1].startswith("2,000 sales, ")
 
 
 def collatz_steps(number: int) -> int:

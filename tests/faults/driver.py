@@ -27,7 +27,6 @@ from typing import Any
 import psutil
 
 from tests.faults.crash_points import PLACES
-from tests.faults.parts_sink import read_parts
 from tests.faults.workloads import WORKLOADS
 
 __all__ = ["Tally", "Template", "run_lineage", "templates"]
@@ -241,22 +240,29 @@ class _Lineage:
                 process.kill()
 
     def _look(self) -> None:
-        found = Counter(map(json.dumps, read_parts(self._folder / "out")))
+        found = Counter(map(json.dumps, self._workload.read(self._folder / "out")))
         expected = Counter(map(json.dumps, self._workload.expected))
         if extra := found - expected:
             self.tally.problems.append(f"repeated or wrong: {list(extra.items())[:5]}")
-        complete = 0
-        for line in (self._folder / "trace").read_text().splitlines():
+        self._look_at_progress()
+
+    def _look_at_progress(self) -> None:
+        trace = self._folder / "trace"
+        complete = at_start = 0
+        # A run that was killed at once has not written a line.
+        for line in trace.read_text().splitlines() if trace.exists() else ():
             what, number = line.split()
             if what == "complete":
                 complete = max(complete, int(number))
-            elif what == "restored" and int(number) < complete:
+            elif what == "start":
+                at_start = complete
+            elif what == "restored" and int(number) < at_start:
                 self.tally.problems.append(
-                    f"went back to epoch {number}, though {complete} was complete"
+                    f"went back to epoch {number}, though {at_start} was complete"
                 )
 
     def _compare(self) -> None:
-        found = Counter(map(json.dumps, read_parts(self._folder / "out")))
+        found = Counter(map(json.dumps, self._workload.read(self._folder / "out")))
         expected = Counter(map(json.dumps, self._workload.expected))
         if missing := expected - found:
             self.tally.problems.append(f"lost {sum(missing.values())}: {list(missing.items())[:5]}")

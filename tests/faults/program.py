@@ -55,6 +55,7 @@ def run(command: dict[str, Any]) -> None:
         env.enable_checkpointing(command["interval_s"], folder / "state")
         env.set_restart_strategy(FixedDelay(3, 0.0))
         WORKLOADS[command["workload"]].build(env, str(folder / "out"))
+        note.write("start", 0)  # what is complete before this line was there to be restored
         env.submit()
         status: Any = env.status()
         note.write("restored", status["checkpoints"]["restored_epoch"] or 0)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import sqlite3
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from sage_kernel_api import (
@@ -22,7 +26,7 @@ from sage_kernel_api import (
     Timer,
     ValueState,
 )
-from tests.faults.parts_sink import PartsSink
+from tests.faults.parts_sink import PartsSink, read_parts
 
 __all__ = ["WORKLOADS", "Workload"]
 
@@ -152,6 +156,33 @@ def _async(env: LocalEnvironment, folder: str) -> None:
     env.from_source(Paced, _RECORDS).map_async(_later, capacity=8).sink(PartsSink, folder)
 
 
+def _to_file(env: LocalEnvironment, folder: str) -> None:
+    keyed = env.from_source(Paced, _RECORDS).map(lambda n: (n % 17, n)).keyby(lambda r: r[0])
+    keyed.map(Numbered, parallelism=2).sink_to_file(f"{folder}/lines", "json", parallelism=2)
+
+
+def _to_sqlite(env: LocalEnvironment, folder: str) -> None:
+    keyed = env.from_source(Paced, _RECORDS).map(lambda n: (n % 17, n)).keyby(lambda r: r[0])
+    rows = keyed.map(Numbered, parallelism=2)
+    rows.sink_to_sqlite(f"{folder}/rows.db", "counts", {"key": str, "number": int})
+
+
+def _read_lines(folder: Path) -> list[Any]:
+    found = [path for path in folder.glob("lines*") if path.name in ("lines", "lines.1")]
+    return [json.loads(line) for path in found for line in path.read_text().splitlines()]
+
+
+def _read_rows(folder: Path) -> list[Any]:
+    path = folder / "rows.db"
+    if not path.exists():
+        return []
+    with closing(sqlite3.connect(path, timeout=10)) as database:
+        tables = database.execute("select name from sqlite_master where name = 'counts'")
+        if not tables.fetchall():
+            return []
+        return [list(row) for row in database.execute("select key, number from counts")]
+
+
 def _on_lanes(env: LocalEnvironment, folder: str) -> None:
     keyed = env.from_source(Paced, _RECORDS).map(lambda n: (n % 17, n)).keyby(lambda r: r[0])
     counted = keyed.map(Numbered, parallelism=2)
@@ -242,6 +273,7 @@ class Workload:
     build: Callable[[LocalEnvironment, str], None]
     expected: list[Any]
     has_lanes: bool = False
+    read: Callable[[Path], list[Any]] = read_parts
 
 
 _NUMBERS = range(_RECORDS)
@@ -257,6 +289,8 @@ WORKLOADS = {
     "join": Workload(_join, list(_NUMBERS)),
     "loop": Workload(_loop, [[n, n % 7 + 1] for n in _NUMBERS]),
     "async": Workload(_async, [n * 2 for n in _NUMBERS]),
+    "file": Workload(_to_file, _counted(n % 17 for n in _NUMBERS), read=_read_lines),
+    "sqlite": Workload(_to_sqlite, _counted(n % 17 for n in _NUMBERS), read=_read_rows),
     "windows": Workload(_windows, _window_sums()),
     "interval": Workload(_interval, _pairs()),
     "timers": Workload(_timers, _fired()),

@@ -106,6 +106,7 @@ def test_a_folder_that_cannot_be_written_gives_our_error_and_no_half_project(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_new_pipeline_runs_is_typed_and_passes_its_tests(tmp_path: Path) -> None:
     """The first minute with the project decides."""
     project = write_pipeline_project("words", tmp_path)

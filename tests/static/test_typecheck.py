@@ -60,6 +60,7 @@ def problems(report: TypeReport) -> dict[str, str]:
     return {verdict.judge: "\n".join(verdict.problems) for verdict in report.verdicts}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["default", "mock"])
 def test_the_kernels_that_come_along_are_proven(name: str) -> None:
     """A contract that our own kernels miss is none."""

@@ -68,6 +68,7 @@ class SplitFileSource(BlockSourceFunction[O_co]):
         self.split_bytes = split_bytes
         self.keep_bad = keep_bad
         self._past: list[Generation] = []
+        self._place_before: tuple[int, Mark] | None = None
         self._left = SplitsLeft(0, 1)
         self._least_size = 0
         self._checks: list[Mark] = []
@@ -92,7 +93,7 @@ class SplitFileSource(BlockSourceFunction[O_co]):
         """
         self._file = file = OpenFile(self.path)
         self._text = TextFormat.of(self.encoding, file.read(0, 4))
-        self._left = SplitsLeft(*self._place(), self._past)
+        self._left = SplitsLeft(*self._place(), self._past, self._place_before)
         file.check_size(self._least_size)
         # The marks of all old instances, not only the own one: all new ones must agree to go on.
         for mark in self._checks:
@@ -208,7 +209,7 @@ class SplitFileSource(BlockSourceFunction[O_co]):
         }
         if file is None or not self._is_reading:
             if file is None:
-                left = SplitsLeft(index, parallelism, self._past)
+                left = SplitsLeft(index, parallelism, self._past, self._place_before)
             return {**told, "here": (left.split, left.mark()), "checks": self._checks}
         mark = file.mark(self._block_begin + self._given_bytes())
         if self._given < len(self._records):
@@ -216,7 +217,11 @@ class SplitFileSource(BlockSourceFunction[O_co]):
         return {**told, "here": (left.following(), FRESH), "checks": [mark]}
 
     def merge(self, positions: Sequence[Payload]) -> Payload:
-        """Return what all instances have read together."""
+        """Return the own place, if there are as many instances as before; else all places."""
+        index, parallelism = self._place()
+        for position in positions:
+            if (position["index"], position["parallelism"]) == (index, parallelism):
+                return position
         by_index = sorted(positions, key=lambda position: int(position["index"]))
         first = by_index[0]
         check_generation([position["index"] for position in by_index], first["parallelism"])
@@ -225,6 +230,7 @@ class SplitFileSource(BlockSourceFunction[O_co]):
             "split_bytes": first["split_bytes"],
             "size": max(position["size"] for position in by_index),
             "past": merge_generations(first["past"], here),
+            "here": None,
             "checks": [mark for position in by_index for mark in position["checks"]],
         }
 
@@ -236,6 +242,8 @@ class SplitFileSource(BlockSourceFunction[O_co]):
         self._past = [
             [(split, tuple(mark)) for split, mark in generation] for generation in position["past"]
         ]
+        if (here := position["here"]) is not None:
+            self._place_before = (here[0], tuple(here[1]))
         self._checks = [tuple(mark) for mark in position["checks"]]
 
     def _given_bytes(self) -> int:

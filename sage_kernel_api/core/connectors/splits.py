@@ -37,15 +37,23 @@ class SplitsLeft:
         index: Of the instance.
         parallelism: Number of instances of this run.
         past: The runs before, oldest first.
+        here: Where this very instance stood, if it goes on with the same parallelism.
 
     Attributes:
         split: The next one to read; its number may lie behind the end of the file.
     """
 
-    def __init__(self, index: int, parallelism: int, past: Sequence[Generation] = ()) -> None:
+    def __init__(
+        self,
+        index: int,
+        parallelism: int,
+        past: Sequence[Generation] = (),
+        here: tuple[int, Mark] | None = None,
+    ) -> None:
         self.past = past
         self._parallelism = parallelism
-        self.split = self._unread_from(index)
+        self._here = here
+        self.split = self._unread_from(index) if here is None else here[0]
 
     def following(self) -> int:
         """Return the split behind `split`."""
@@ -57,6 +65,8 @@ class SplitsLeft:
 
     def mark(self) -> Mark:
         """Return where an earlier run stopped within `split`; `FRESH` if none was in it."""
+        if self._here is not None and self._here[0] == self.split and self._here[1]:
+            return self._here[1]
         marks = [
             mark
             for generation in self.past

@@ -25,6 +25,7 @@ from sage_kernel_api.core.functions.element_functions import (
     ReduceFunction,
     SinkFunction,
 )
+from sage_kernel_api.core.functions.keyed_folds import CountFunction, FirstOfKeyFunction
 from sage_kernel_api.core.functions.keyed_state import (
     ListState,
     MapState,
@@ -73,11 +74,13 @@ __all__ = [
     "CoMap4",
     "Collector",
     "ContextUser",
+    "CountFunction",
     "FieldKeyByFunction",
     "FileBatchIteratorFunction",
     "FileSink",
     "FileSource",
     "FilterFunction",
+    "FirstOfKeyFunction",
     "FlatMapFunction",
     "GeneratorBatchIteratorFunction",
     "IterableBatchIteratorFunction",

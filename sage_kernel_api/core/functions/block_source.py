@@ -75,10 +75,11 @@ class BlockSourceFunction(BaseFunction, ABC, Generic[O_co]):
         """
 
     def merge(self, positions: Sequence[Payload]) -> Payload:
-        """Return one position for what all instances of an earlier run told.
+        """Return one position to go on from, for what instances of an earlier run told.
 
         Args:
-            positions: What they told, by their index; one under ``own``.
+            positions: What they told, by their index; only the one of this instance if there are
+                as many as before, or under ``own``.
 
         Raises:
             StateError: They cannot be merged.

@@ -51,7 +51,9 @@ class BlockSourceOperator(BaseOperator):
         return {"position": self._source.tell()}
 
     def restore_state(self, states: Sequence[Mapping[str, Payload]]) -> None:
-        """Go on where the instances of the earlier run were."""
+        """Go on where the instances of the earlier run were; with no states, from the begin."""
+        if not states:
+            return
         source = self._source
         source.seek(source.merge([state["position"] for state in states]))
 

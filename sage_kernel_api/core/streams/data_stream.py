@@ -17,7 +17,10 @@ from sage_kernel_api.core.streams.async_steps import AsyncSteps
 from sage_kernel_api.core.streams.broadcast_stream import BroadcastConnectedStreams
 from sage_kernel_api.core.streams.collecting import CollectingSteps
 from sage_kernel_api.core.streams.connected_streams import ConnectedStreams, KeyedConnectedStreams
+from sage_kernel_api.core.streams.connector_sinks import ConnectorSinks
 from sage_kernel_api.core.streams.ending_steps import KeyingSteps, SinkSteps
+from sage_kernel_api.core.streams.gathering_steps import GatheringSteps
+from sage_kernel_api.core.streams.keyed_folds import KeyedFoldSteps
 from sage_kernel_api.core.streams.mapping_steps import MappingSteps
 from sage_kernel_api.core.streams.stream_base import step_options, take_options
 from sage_kernel_api.core.streams.time_steps import TimeSteps
@@ -45,6 +48,8 @@ class DataStream(
     SinkSteps[T_co],
     TimeSteps[T_co],
     CollectingSteps[T_co],
+    GatheringSteps[T_co],
+    ConnectorSinks[T_co],
     Generic[T_co],
 ):
     """Records of type ``T``, described and not yet running.
@@ -236,7 +241,7 @@ class DataStream(
             )
 
 
-class KeyedStream(DataStream[T_co], Generic[K, T_co]):
+class KeyedStream(KeyedFoldSteps[K, T_co], DataStream[T_co], Generic[K, T_co]):
     """Records of type ``T``, each with a key of type ``K``."""
 
     @overload

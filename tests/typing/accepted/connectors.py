@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, TypedDict, assert_type
 
-from sage_kernel_api import BlockSourceFunction, DataStream, LocalEnvironment
+from sage_kernel_api import BlockSourceFunction, DataStream, KeyedStream, LocalEnvironment
 from sage_kernel_api.runnable import SourcePoll
 
 
@@ -52,6 +52,14 @@ def rows_have_the_type_that_was_asked_for() -> None:
     assert_type(env.from_csv("x", Row), DataStream[Row])
     assert_type(env.from_csv("x"), DataStream[dict[str, str]])
     assert_type(env.from_csv("x", Sale).map(lambda sale: sale.price), DataStream[float])
+
+
+def a_sink_returns_the_same_stream() -> None:
+    sales = env.from_csv("x", Sale)
+    assert_type(sales.sink_to_file("y", "csv", columns=["item", "price"]), DataStream[Sale])
+    assert_type(sales.sink_to_sqlite("y", "sales", {"item": str}), DataStream[Sale])
+    keyed = sales.keyby(lambda sale: sale.item)
+    assert_type(keyed.sink_to_file("z"), KeyedStream[str, Sale])
 
 
 def a_source_of_blocks() -> None:

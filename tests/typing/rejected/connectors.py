@@ -45,5 +45,13 @@ def a_port_that_is_text() -> None:
     env.from_socket("localhost", "80")  # rejected: arg-type
 
 
+def a_format_that_there_is_not() -> None:
+    env.from_csv("x").sink_to_file("y", "xml")  # rejected: arg-type
+
+
+def a_column_without_a_type() -> None:
+    env.from_csv("x").sink_to_sqlite("y", "t", {"a": 1})  # rejected: dict-item
+
+
 def wrong_constructor_arguments_of_a_source_of_blocks() -> None:
     env.from_source(Pages, 3)  # rejected: call-overload
