@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from sage_kernel_api.testing.backdoors import BackDoors, Door, HasManualTime
     from sage_kernel_api.testing.contract_test import ContractTest, promise
+    from sage_kernel_api.testing.exchange import exchange_savepoint
     from sage_kernel_api.testing.kernel_contract import KernelContract
     from sage_kernel_api.testing.kernel_source import KernelSource
     from sage_kernel_api.testing.profiles import KIT_VERSION, Profile
@@ -43,6 +44,7 @@ __all__ = [
     "Result",
     "Verdict",
     "Workbench",
+    "exchange_savepoint",
     "program_for",
     "promise",
     "replay",
@@ -59,6 +61,7 @@ _HOMES = {
         "ContractTest",
         "promise",
     ),
+    "exchange": ("exchange_savepoint",),
     "kernel_contract": ("KernelContract",),
     "kernel_source": ("KernelSource",),
     "profiles": (

@@ -53,7 +53,14 @@ _MODULES: Final = (
     "queue_edges",
     "processes",
     "event_time",
+    "watermarks",
+    "windows",
+    "timers",
     "checkpoints",
+    "recovery",
+    "restarts",
+    "savepoints",
+    "transactions",
     "models",
 )
 

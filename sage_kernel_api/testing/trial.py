@@ -113,9 +113,9 @@ def _try(
             problem = f"making the kernel disturbs its host: {'; '.join(made)}"
             return _watch(kernel.shutdown, _SHUTDOWN_S, "shutdown()") or BrokenPromiseError(problem)
         # Waits inside of the test are shorter, so that they say what did not happen.
-        bench = Workbench(kernel, doors, limit_s / 2)
+        bench = Workbench(kernel, doors, limit_s / 2, source.make)
         error = _run(test, bench, limit_s)
-        ending = _watch(kernel.shutdown, _SHUTDOWN_S, "shutdown()")
+        ending = _watch(bench.kernel.shutdown, _SHUTDOWN_S, "shutdown()")
         bench.close()
         error = error or ending
         if isinstance(error, _HangError):

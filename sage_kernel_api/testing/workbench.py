@@ -17,6 +17,7 @@ from sage_kernel_api.communication import QueueManager
 from sage_kernel_api.context import ExecutionContext, SupportsKeyedState
 from sage_kernel_api.core.environment import BaseEnvironment, LocalEnvironment
 from sage_kernel_api.core.streams import DataStream
+from sage_kernel_api.errors import ConfigurationError
 from sage_kernel_api.kernel_facade import (
     KernelFacade,
     SupportsCheckpoints,
@@ -25,7 +26,7 @@ from sage_kernel_api.kernel_facade import (
 )
 from sage_kernel_api.lifecycle import JobManager, PausableJobManager, TaskManager
 from sage_kernel_api.storage import CheckpointManager, KeyedStateStore
-from sage_kernel_api.testing.backdoors import BackDoors, HasManualTime
+from sage_kernel_api.testing.backdoors import BackDoors, Door, HasManualTime
 from sage_kernel_api.testing.expectations import BrokenPromiseError, expect, expect_equal
 from sage_kernel_api.values import Capability, JobId, JobState, JobStatus
 
@@ -44,22 +45,28 @@ class Workbench:
     """One kernel for one test.
 
     Args:
-        kernel: A new one; whoever made it shuts it down.
+        kernel: A new one; whoever made it shuts down the one that is there in the end.
         doors: The author's ways into it.
         wait_s: Longest time of each wait, in seconds.
+        make: Makes another kernel of the same kind, for `start_again`.
 
     Attributes:
-        kernel: As given.
+        kernel: As given; after `start_again` the new one.
         doors: As given.
         wait_s: As given.
     """
 
     def __init__(
-        self, kernel: KernelFacade, doors: BackDoors | None = None, wait_s: float = _WAIT_S
+        self,
+        kernel: KernelFacade,
+        doors: BackDoors | None = None,
+        wait_s: float = _WAIT_S,
+        make: Callable[[], KernelFacade] | None = None,
     ) -> None:
         self.kernel = kernel
         self.doors = doors or BackDoors()
         self.wait_s = wait_s
+        self._make = make
         self._folder: tempfile.TemporaryDirectory[str] | None = None
 
     # --- the kernel ------------------------------------------------------------------------
@@ -108,6 +115,21 @@ class Workbench:
         if self._folder is None:
             self._folder = tempfile.TemporaryDirectory(prefix="sage-kernel-kit-")
         return Path(self._folder.name)
+
+    def start_again(self) -> None:
+        """Let the kernel die and take its place by a new one, as when the program starts again.
+
+        The author's back doors make it a crash, if both are open. Otherwise the kernel is shut
+        down, which cancels its jobs: they take no last checkpoint. What is on disk stays.
+        """
+        if {Door.CRASH, Door.REOPEN} <= self.doors.open_doors:
+            self.doors.crash(self.kernel)
+            self.kernel = self.doors.reopen()
+            return
+        if self._make is None:
+            raise ConfigurationError("This workbench was not told how to make another kernel.")
+        self.kernel.shutdown()
+        self.kernel = self._make()
 
     def close(self) -> None:
         """Remove the folder."""

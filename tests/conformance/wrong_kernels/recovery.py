@@ -8,7 +8,7 @@ from sage_kernel_api.values import Capability, CheckpointId
 from tests.conformance.wrong_kernels.faults import default_kernel, fault, mock_kernel
 
 
-def _on_operators(kernel: Any, spoil: Any) -> Any:
+def on_operators(kernel: Any, spoil: Any) -> Any:
     """Have *spoil* done to each operator that the kernel makes."""
     submit = kernel.job_manager.submit_job
 
@@ -31,7 +31,7 @@ def _on_operators(kernel: Any, spoil: Any) -> Any:
     return kernel
 
 
-def _manager(**methods: Any) -> Any:
+def with_manager(**methods: Any) -> Any:
     kernel = default_kernel()
     for name, make in methods.items():
         setattr(kernel.checkpoint_manager, name, make(getattr(kernel.checkpoint_manager, name)))
@@ -46,12 +46,12 @@ def says_that_it_took_a_checkpoint() -> Any:
 
         return trigger_checkpoint
 
-    return _manager(trigger_checkpoint=make)
+    return with_manager(trigger_checkpoint=make)
 
 
 @fault(Capability.CHECKPOINTS)
 def lists_no_checkpoint() -> Any:
-    return _manager(list_checkpoints=lambda listed: lambda job_id: listed(job_id) and [])
+    return with_manager(list_checkpoints=lambda listed: lambda job_id: listed(job_id) and [])
 
 
 @fault(Capability.CHECKPOINTS)
@@ -59,7 +59,7 @@ def knows_checkpoints_that_there_are_not() -> Any:
     def make(delete: Any) -> Any:
         return lambda checkpoint_id: bool(delete(checkpoint_id)) or True
 
-    return _manager(delete_checkpoint=make)
+    return with_manager(delete_checkpoint=make)
 
 
 @fault(Capability.CHECKPOINTS)
@@ -68,7 +68,7 @@ def begins_its_sources_anew_after_a_restart() -> Any:
         if runnable.kind == "source" and hasattr(runnable, "restore_state"):
             runnable.restore_state = lambda states: None
 
-    return _on_operators(default_kernel(), spoil)
+    return on_operators(default_kernel(), spoil)
 
 
 @fault(Capability.SAVEPOINTS)
@@ -80,7 +80,7 @@ def overwrites_a_file_by_a_savepoint() -> Any:
 
         return create_savepoint
 
-    return _manager(create_savepoint=make)
+    return with_manager(create_savepoint=make)
 
 
 @fault(Capability.SAVEPOINTS)
@@ -95,7 +95,7 @@ def leaves_an_empty_file_of_a_failed_savepoint() -> Any:
 
         return create_savepoint
 
-    return _manager(create_savepoint=make)
+    return with_manager(create_savepoint=make)
 
 
 @fault(Capability.EXACTLY_ONCE_SINKS)
@@ -115,7 +115,7 @@ def commits_before_the_checkpoint_is_durable() -> Any:
 
         runnable.call = execute
 
-    return _on_operators(default_kernel(), spoil)
+    return on_operators(default_kernel(), spoil)
 
 
 @fault(Capability.EXACTLY_ONCE_SINKS)
@@ -124,7 +124,7 @@ def repeats_output_after_a_restart() -> Any:
         if runnable.kind == "source" and hasattr(runnable, "restore_state"):
             runnable.restore_state = lambda states: None
 
-    return _on_operators(default_kernel(), spoil)
+    return on_operators(default_kernel(), spoil)
 
 
 @fault(Capability.EVENT_TIME)
@@ -133,7 +133,7 @@ def forgets_event_times() -> Any:
         if hasattr(runnable, "on_watermark"):
             runnable.on_watermark = lambda watermark_us: None
 
-    return _on_operators(mock_kernel(), spoil)
+    return on_operators(mock_kernel(), spoil)
 
 
 @fault(Capability.EVENT_TIME)
@@ -143,7 +143,7 @@ def lets_time_be_over_at_the_first_record() -> Any:
         if on_watermark is not None:
             runnable.on_watermark = lambda watermark_us: on_watermark(2**62)
 
-    return _on_operators(mock_kernel(), spoil)
+    return on_operators(mock_kernel(), spoil)
 
 
 @fault(Capability.TIMERS)
@@ -152,7 +152,7 @@ def never_looks_at_the_clock() -> Any:
         if hasattr(runnable, "on_processing_time"):
             runnable.on_processing_time = lambda now_us: None
 
-    return _on_operators(mock_kernel(), spoil)
+    return on_operators(mock_kernel(), spoil)
 
 
 @fault(Capability.TIMERS)
