@@ -1,5 +1,6 @@
 """Jobs, tasks and services: what starts, runs and ends."""
 
+from sage_kernel_api.lifecycle.all_done import do_all
 from sage_kernel_api.lifecycle.job_manager import JobManager, PausableJobManager
 from sage_kernel_api.lifecycle.pipeline_check import check_pipeline_config
 from sage_kernel_api.lifecycle.pipeline_config import (
@@ -50,6 +51,7 @@ __all__ = [
     "blame_record",
     "blamed_record",
     "check_needs",
+    "do_all",
     "check_pipeline_config",
     "pipeline_needs",
     "service_placement",

@@ -59,6 +59,7 @@ def test_every_import_contract_is_kept() -> None:
         ("sage_kernel_api/errors.py", "import sage_kernel_api.values", "layered"),
         ("sage_kernel_api/plugins/__init__.py", "import sage_kernel_api.core", "layered"),
         ("sage_kernel_default/__init__.py", "import sage_kernel_api.core", "users' side"),
+        ("sage_kernel_default/plan/logical.py", "import sage_kernel_default.engine", "point back"),
         ("sage_kernel_mock/clock.py", "import sage_kernel_api.testing", "users' side"),
         ("sage_kernel_api/core/__init__.py", "import sage_kernel_api.testing", "layered"),
         ("sage_kernel_api/testing/trial.py", "import pytest", "imports no kernel"),

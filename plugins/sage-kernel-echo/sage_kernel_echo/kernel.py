@@ -41,8 +41,7 @@ class EchoKernel:
         """Return a context on that transport; without services and state, which are refused."""
         self.check_open()
         # NEXT: state, with a StateManager in place of NoState.
-        name = check_context_config(config).get("name", "context")
-        logger = self.logger_factory.get_logger(name)
+        logger = self.logger_factory.get_logger(check_context_config(config).get("name", "context"))
         return PlainContext(config, logger, transport, NoState("echo"), self.service_manager)
 
     def shutdown(self) -> None:

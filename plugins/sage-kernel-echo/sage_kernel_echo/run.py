@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from sage_kernel_api.communication import PlainTransport
 from sage_kernel_api.context import ContextConfig, PlainContext
-from sage_kernel_api.lifecycle import PipelineConfig, TransformationConfig, step_failure
+from sage_kernel_api.lifecycle import PipelineConfig, TransformationConfig, do_all, step_failure
 from sage_kernel_api.runnable import KIND_SINK, KIND_SOURCE, Runnable, SourceRunnable
 from sage_kernel_api.values import Payload
 
@@ -26,16 +26,7 @@ class EchoRun:
 
     def run(self) -> None:
         """Move all records; raise a `StepError` if a step fails. Either way all are closed."""
-        failures: list[BaseException] = []
-        for act in self._acts():
-            try:
-                act()
-            except BaseException as failure:  # noqa: BLE001 - raised below, once all are closed
-                failures.append(failure)
-        for late in failures[1:]:
-            failures[0].add_note(f"Also: {late}")
-        if failures:
-            raise failures[0]
+        do_all(self._acts())
 
     def _acts(self) -> Iterator[Callable[[], object]]:
         yield self._move
