@@ -58,6 +58,7 @@ _MODULES: Final = (
     "timers",
     "checkpoints",
     "recovery",
+    "kept_state",
     "restarts",
     "savepoints",
     "transactions",

@@ -32,6 +32,7 @@ __all__ = [
     "committed",
     "counted",
     "counting",
+    "crash_at",
     "durable",
     "expect_counted",
     "finish",
@@ -196,6 +197,20 @@ def finish(bench: Workbench, env: Env, tape: Tape, **options: Any) -> JobStatus:
         (status["state"], status.get("exception")), (JobState.FINISHED, None), "how the job ended"
     )
     return status
+
+
+def crash_at(bench: Workbench, build: Callable[[Tape, list[Any]], Any], held: int = HELD) -> Any:
+    """Run a job to a checkpoint, and again in a new kernel to its end.
+
+    Returns:
+        The tape, what came out before the crash, and what came out after it.
+    """
+    tape, before, after = Tape(), list[Any](), list[Any]()
+    job_id = run_to(bench, build(tape, before), tape, held)
+    take_checkpoint(bench, job_id)
+    bench.start_again()
+    finish(bench, build(tape, after), tape)
+    return tape, before, after
 
 
 def counted(numbers: Iterable[int]) -> list[tuple[int, int]]:

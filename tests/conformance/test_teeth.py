@@ -35,6 +35,8 @@ def find(fault: Fault) -> Outcome | None:
     # One that uses hypothesis would find more, but needs longer to show it.
     capabilities = _capabilities_of(fault)
     for test in every_contract_test():
+        if fault.breaks not in ("", test.function.__name__):
+            continue
         if test.subject is fault.subject and test.fits(capabilities) and not test.uses_hypothesis:
             outcome = try_test(test, source, limit_s=LIMIT_S)
             if outcome.verdict is Verdict.BROKEN:

@@ -58,12 +58,12 @@ def _submitting(change: Callable[[dict[str, Any]], object]) -> Any:
 # --- checkpoints -----------------------------------------------------------------------------
 
 
-@fault(Capability.CHECKPOINTS)
+@fault(Capability.CHECKPOINTS, "a_new_kernel_goes_on_where_the_old_one_was")
 def restarts_from_zero() -> Any:
     return beginning_with(lambda one: replace(one, operator={}, keyed=()))
 
 
-@fault(Capability.CHECKPOINTS)
+@fault(Capability.CHECKPOINTS, "state_by_key_comes_back")
 def forgets_one_table_of_two() -> Any:
     def change(one: Any) -> Any:
         tables = sorted({changes.table for changes in one.keyed})
@@ -73,17 +73,17 @@ def forgets_one_table_of_two() -> Any:
     return beginning_with(change)
 
 
-@fault(Capability.CHECKPOINTS)
+@fault(Capability.CHECKPOINTS, "the_latest_checkpoint_counts")
 def forgets_what_changed_after_the_first_checkpoint() -> Any:
     return beginning_with(lambda one: replace(one, keyed=one.keyed[:1]))
 
 
-@fault(Capability.CHECKPOINTS)
+@fault(Capability.CHECKPOINTS, "keys_spread_anew_over_other_instances")
 def keeps_keys_at_one_old_instance_only() -> Any:
     return beginning_with(lambda one: replace(one, keyed=one.keyed if one.index == 0 else ()))
 
 
-@fault(Capability.CHECKPOINTS)
+@fault(Capability.CHECKPOINTS, "a_job_runs_as_often_as_its_strategy_says")
 def restarts_once_more_than_it_may() -> Any:
     def change(config: dict[str, Any]) -> None:
         restart = config.get("restart", {})
@@ -93,7 +93,7 @@ def restarts_once_more_than_it_may() -> Any:
     return _submitting(change)
 
 
-@fault(Capability.CHECKPOINTS)
+@fault(Capability.CHECKPOINTS, "checkpoints_are_taken_by_the_clock")
 def takes_no_checkpoint_by_itself() -> Any:
     def change(config: dict[str, Any]) -> None:
         checkpointing = config.get("checkpointing", {})
@@ -103,7 +103,7 @@ def takes_no_checkpoint_by_itself() -> Any:
     return _submitting(change)
 
 
-@fault(Capability.CHECKPOINTS)
+@fault(Capability.CHECKPOINTS, "as_many_are_kept_as_was_said")
 def keeps_one_checkpoint_whatever_was_said() -> Any:
     def change(config: dict[str, Any]) -> None:
         checkpointing = config.get("checkpointing", {})
@@ -116,7 +116,7 @@ def keeps_one_checkpoint_whatever_was_said() -> Any:
 # --- savepoints ------------------------------------------------------------------------------
 
 
-@fault(Capability.SAVEPOINTS)
+@fault(Capability.SAVEPOINTS, "the_file_has_the_published_format")
 def leaves_a_key_group_out_of_savepoints() -> Any:
     def make(create: Any) -> Any:
         def create_savepoint(job_id: Any, path: Any, *, is_last: bool = False) -> Any:
@@ -138,7 +138,7 @@ def _leave_out_a_group(path: Path) -> None:
     write_savepoint_file(path, header, [*states, *rows[1:]])
 
 
-@fault(Capability.SAVEPOINTS)
+@fault(Capability.SAVEPOINTS, "checkpoints_of_its_own_come_first")
 def goes_back_to_the_savepoint_each_time() -> Any:
     def change(config: dict[str, Any]) -> None:
         if "restore_from" in config:
@@ -147,7 +147,7 @@ def goes_back_to_the_savepoint_each_time() -> Any:
     return _submitting(change)
 
 
-@fault(Capability.SAVEPOINTS)
+@fault(Capability.SAVEPOINTS, "state_without_a_step_is_lost_only_by_name")
 def drops_state_without_a_word() -> Any:
     def change(config: dict[str, Any]) -> None:
         if Path(config.get("restore_from", "")).is_file():
@@ -156,7 +156,7 @@ def drops_state_without_a_word() -> Any:
     return _submitting(change)
 
 
-@fault(Capability.SAVEPOINTS)
+@fault(Capability.SAVEPOINTS, "after_the_last_savepoint_no_checkpoint_is_taken")
 def takes_checkpoints_after_the_last_savepoint() -> Any:
     def make(create: Any) -> Any:
         return lambda job_id, path, *, is_last=False: create(job_id, path)
@@ -167,7 +167,7 @@ def takes_checkpoints_after_the_last_savepoint() -> Any:
 # --- transactions ----------------------------------------------------------------------------
 
 
-@fault(Capability.EXACTLY_ONCE_SINKS)
+@fault(Capability.EXACTLY_ONCE_SINKS, "nothing_is_committed_before_all_steps_have_voted")
 def commits_before_all_steps_have_voted() -> Any:
     def spoil(runnable: Any) -> None:
         if not hasattr(runnable, "pre_commit"):
@@ -184,7 +184,7 @@ def commits_before_all_steps_have_voted() -> Any:
     return on_operators(default_kernel(), spoil)
 
 
-@fault(Capability.EXACTLY_ONCE_SINKS)
+@fault(Capability.EXACTLY_ONCE_SINKS, "a_commit_that_fails_is_made_up_for")
 def forgets_what_was_decided_at_a_crash() -> Any:
     def spoil(runnable: Any) -> None:
         if hasattr(runnable, "pre_commit"):
@@ -194,7 +194,7 @@ def forgets_what_was_decided_at_a_crash() -> Any:
     return on_operators(default_kernel(), spoil)
 
 
-@fault(Capability.EXACTLY_ONCE_SINKS)
+@fault(Capability.EXACTLY_ONCE_SINKS, "a_job_that_fails_for_good_shows_what_its_checkpoints_hold")
 def commits_when_a_job_fails() -> Any:
     def spoil(runnable: Any) -> None:
         if not hasattr(runnable, "pre_commit"):

@@ -26,7 +26,7 @@ class _Fastest(InputTimes):
         return merged
 
 
-@fault(Capability.EVENT_TIME)
+@fault(Capability.EVENT_TIME, "the_slowest_input_decides")
 def goes_by_the_fastest_input() -> Any:
     def spoil(task: Any) -> None:
         wrong = _Fastest()
@@ -36,7 +36,7 @@ def goes_by_the_fastest_input() -> Any:
     return on_tasks(spoil)
 
 
-@fault(Capability.EVENT_TIME)
+@fault(Capability.EVENT_TIME, "a_watermark_comes_behind_its_records")
 def lets_time_run_ahead_of_the_records() -> Any:
     def spoil(runnable: Any) -> None:
         told = getattr(runnable, "watermark_us", None)
@@ -46,7 +46,7 @@ def lets_time_run_ahead_of_the_records() -> Any:
     return on_operators(mock_kernel(), spoil)
 
 
-@fault(Capability.EVENT_TIME)
+@fault(Capability.EVENT_TIME, "an_ended_input_is_not_waited_for")
 def waits_for_inputs_that_have_ended() -> Any:
     def spoil(task: Any) -> None:
         take = task.time.inputs.take
@@ -59,7 +59,7 @@ def waits_for_inputs_that_have_ended() -> Any:
     return on_tasks(spoil)
 
 
-@fault(Capability.EVENT_TIME)
+@fault(Capability.EVENT_TIME, "in_the_end_time_is_over")
 def tells_the_end_of_time_twice() -> Any:
     def spoil(runnable: Any) -> None:
         on_watermark = getattr(runnable, "on_watermark", None)
@@ -75,7 +75,7 @@ def tells_the_end_of_time_twice() -> Any:
     return on_operators(mock_kernel(), spoil)
 
 
-@fault(Capability.EVENT_TIME)
+@fault(Capability.EVENT_TIME, "a_late_record_is_told_apart")
 def takes_late_records_for_punctual_ones() -> Any:
     def spoil(runnable: Any) -> None:
         if "Window" in type(runnable).__name__:
@@ -107,22 +107,22 @@ def _firing(order: Callable[[list[Any]], list[Any]]) -> Any:
     return on_operators(mock_kernel(), spoil)
 
 
-@fault(Capability.TIMERS)
+@fault(Capability.TIMERS, "timers_fire_by_time_then_by_registration")
 def fires_the_latest_timer_first() -> Any:
     return _firing(lambda due: due[::-1])
 
 
-@fault(Capability.TIMERS)
+@fault(Capability.TIMERS, "many_timers_fire_in_order")
 def fires_every_timer_twice() -> Any:
     return _firing(lambda due: [one for one in due for _ in range(2)])
 
 
-@fault(Capability.TIMERS)
+@fault(Capability.TIMERS, "timers_fire_by_time_then_by_registration")
 def loses_the_timers_of_one_key() -> Any:
     return _firing(lambda due: [one for one in due if one[1] != "b"])
 
 
-@fault(Capability.TIMERS)
+@fault(Capability.TIMERS, "a_step_is_called_when_it_is_due")
 def calls_before_the_time_has_come() -> Any:
     def spoil(runnable: Any) -> None:
         due = getattr(runnable, "next_due_us", None)
@@ -132,7 +132,7 @@ def calls_before_the_time_has_come() -> Any:
     return on_operators(default_kernel(), spoil)
 
 
-@fault(Capability.TIMERS)
+@fault(Capability.TIMERS, "timers_survive_a_crash")
 def forgets_timers_at_a_crash() -> Any:
     return beginning_with(
         lambda one: replace(one, keyed=[x for x in one.keyed if x.table != "__timers"])

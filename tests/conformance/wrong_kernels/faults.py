@@ -16,10 +16,17 @@ __all__ = ["FAULTS", "Fault", "default_kernel", "fault", "mock_kernel", "on_task
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One wrong kernel: what it is called, what must be named, and how it is made."""
+    """One wrong kernel: what it is called, what must be named, and how it is made.
+
+    Attributes:
+        subject: The capability that must be named.
+        make: Makes it.
+        breaks: Name of the promise that it breaks; empty for the first that the kit finds.
+    """
 
     subject: Subject
     make: Callable[[], KernelFacade]
+    breaks: str = ""
 
     @property
     def name(self) -> str:
@@ -30,11 +37,11 @@ class Fault:
 FAULTS: list[Fault] = []
 
 
-def fault(subject: Subject) -> Callable[[Callable[[], Any]], Callable[[], Any]]:
-    """Mark a function that makes a wrong kernel; the kit must name *subject*."""
+def fault(subject: Subject, breaks: str = "") -> Callable[[Callable[[], Any]], Callable[[], Any]]:
+    """Mark a function that makes a wrong kernel; the kit must name *subject*, and *breaks*."""
 
     def mark(make: Callable[[], Any]) -> Callable[[], Any]:
-        FAULTS.append(Fault(subject, make))
+        FAULTS.append(Fault(subject, make, breaks))
         return make
 
     return mark
