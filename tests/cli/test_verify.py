@@ -27,6 +27,8 @@ from sage_kernel_api.values import Capability
 from tests.cli.conftest import CommandLine
 from tests.conformance.wrong_kernels import jobs, records
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_right_kernel_ends_with_0_and_a_table(sage_kernel: CommandLine, tmp_path: Path) -> None:
     """Authors, and their CI, look at the exit code first."""

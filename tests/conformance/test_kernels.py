@@ -27,7 +27,7 @@ def problems_of(report: Report) -> str:
 
 @pytest.mark.parametrize(
     "profile",
-    [pytest.param(p, marks=pytest.mark.slow) if p == "processes" else p for p in Profile],
+    [p if p == "core" else pytest.param(p, marks=pytest.mark.slow) for p in Profile],
 )
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_a_kernel_of_the_project_keeps_what_it_declares(

@@ -7,9 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+
 from sage_kernel_api.testing import Profile, Report
 from sage_kernel_api.testing.matrix import matrix_of
 from tests.conformance.conftest import KERNELS, ROOT, report_of
+
+pytestmark = pytest.mark.slow
 
 PAGE = ROOT / "docs" / "capabilities.md"
 HEAD = """# What each kernel can do

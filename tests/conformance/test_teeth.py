@@ -22,6 +22,8 @@ from sage_kernel_api.testing.trial import Verdict, try_test
 from sage_kernel_api.values import Capability
 from tests.conformance.wrong_kernels.faults import FAULTS, Fault
 
+pytestmark = pytest.mark.slow
+
 HERE = Path(__file__).parent / "wrong_kernels"
 for module in sorted(HERE.glob("*.py")):
     importlib.import_module(f"tests.conformance.wrong_kernels.{module.stem}")

@@ -39,10 +39,8 @@ def _drive(folder: Path, *arguments: str) -> Any:
     return json.loads(done.stdout)
 
 
-@pytest.mark.parametrize(
-    "kind",
-    ["lines", *(pytest.param(k, marks=pytest.mark.slow) for k in ("csv-parallel", "sqlite"))],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["lines", "csv-parallel", "sqlite"])
 def test_r2_a_reader_sees_every_record_once_after_any_kill(folder: Path, kind: str) -> None:
     """Whoever reads the output between crash and restart would count something twice."""
     report = _drive(folder, kind, "1")

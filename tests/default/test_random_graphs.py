@@ -26,7 +26,15 @@ _CHECKS = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_
 _SETTINGS = settings(deadline=None, suppress_health_check=_CHECKS, derandomize=True)
 
 
-@settings(_SETTINGS, max_examples=284)
+@settings(_SETTINGS, max_examples=60)
+@given(st.data())
+def test_some_random_graphs_deliver_exactly_what_the_reference_does(data: st.DataObject) -> None:
+    """The first look, at every change."""
+    run(data, data.draw(st.builds(DefaultOptions, **_SIZES)), STEPS + ASYNC_STEPS)
+
+
+@pytest.mark.slow
+@settings(_SETTINGS, max_examples=300)
 @given(st.data())
 def test_random_graphs_deliver_exactly_what_the_reference_does(data: st.DataObject) -> None:
     """Nobody can think of all the shapes that users will build."""

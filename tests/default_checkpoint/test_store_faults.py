@@ -24,6 +24,8 @@ from tests.default_checkpoint.stores import (
     state_of,
 )
 
+pytestmark = pytest.mark.slow
+
 _MOST_CALLS = 400
 
 

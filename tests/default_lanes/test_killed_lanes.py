@@ -20,6 +20,8 @@ from sage_kernel_default import DefaultKernelFacade
 from tests.default_lanes.conftest import WAIT_S, Inbox, is_running, pids_in, wait_until
 from tests.default_lanes.functions import Endless, HangsIn, Parent, Poison, WithPid
 
+pytestmark = pytest.mark.slow
+
 NOTICED_S = 2.0
 
 
@@ -65,7 +67,6 @@ def test_a_lane_killed_at_a_random_point_fails_the_job(env: LocalEnvironment, se
     kill_at_random(env, seed)
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_r11_sixty_killed_lanes_are_noticed_within_two_seconds() -> None:
     """Rare moments are found by many tries only."""

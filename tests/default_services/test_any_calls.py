@@ -133,5 +133,5 @@ class ServiceMachine(RuleBasedStateMachine):
             assert result == known.job.number
 
 
-TestServices = ServiceMachine.TestCase
+TestServices = pytest.mark.slow(ServiceMachine.TestCase)
 TestServices.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)

@@ -37,6 +37,8 @@ from tests.default_services.process_services import (
 )
 from tests.helpers import in_thread, no_leaks
 
+pytestmark = pytest.mark.slow
+
 WAIT_S = 60.0
 
 

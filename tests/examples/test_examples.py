@@ -49,6 +49,7 @@ def test_the_import_counter_ranks_the_modules_of_the_standard_library() -> None:
     assert files > 200
 
 
+@pytest.mark.slow
 def test_the_import_counter_gives_the_same_result_in_parallel_and_on_every_kernel() -> None:
     """A count that depends on the number of instances is wrong."""
     results = {

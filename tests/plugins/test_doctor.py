@@ -27,6 +27,7 @@ def test_a_crash_is_told_by_its_signal_and_the_output_is_kept(
     assert capfd.readouterr().out == ""
 
 
+@pytest.mark.slow
 def test_what_a_plugin_started_ends_with_its_probe(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

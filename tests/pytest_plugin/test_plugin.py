@@ -12,6 +12,8 @@ import pytest
 
 from tests.pytest_plugin.conftest import Report
 
+pytestmark = pytest.mark.slow
+
 pytest_plugins = ("pytester",)
 
 
@@ -136,7 +138,6 @@ def test_the_plugin_can_be_left_out(pytester: pytest.Pytester) -> None:
     result.assert_outcomes(passed=1)
 
 
-@pytest.mark.slow
 def test_coverage_sees_the_package(pytester: pytest.Pytester) -> None:
     """Measured by `coverage run -m pytest`, the lines of modules and classes count as well."""
     pytester.makepyfile("def test_it(manual_clock): manual_clock.advance(1)")

@@ -15,6 +15,8 @@ from sage_kernel_api.plugins import register_kernel, unregister_kernel
 from sage_kernel_api.testing.static.typecheck import TypeReport, typecheck_kernel
 from sage_kernel_mock import MockKernelFacade
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 ECHO = ROOT / "plugins" / "sage-kernel-echo" / "sage_kernel_echo"
 
@@ -60,7 +62,6 @@ def problems(report: TypeReport) -> dict[str, str]:
     return {verdict.judge: "\n".join(verdict.problems) for verdict in report.verdicts}
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ["default", "mock"])
 def test_the_kernels_that_come_along_are_proven(name: str) -> None:
     """A contract that our own kernels miss is none."""
