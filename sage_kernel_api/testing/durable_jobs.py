@@ -60,8 +60,8 @@ class Tape:
 
     def __init__(self, end: int = END) -> None:
         self.end = end
-        self.limit = 0
-        self.reached = threading.Event()
+        self.limit: int = 0
+        self.reached: threading.Event = threading.Event()
         self.starts: list[int] = []
         self.traps: list[int] = []
 
@@ -86,7 +86,7 @@ class TapeSource(SourceFunction[int]):
     def __init__(self, tape: Tape) -> None:
         super().__init__()
         self.tape = tape
-        self.next = 0
+        self.next: int = 0
 
     def tell(self) -> int:
         """Return the position."""
@@ -125,7 +125,7 @@ class Trap(MapFunction[int, int]):
 class Count(MapFunction[int, tuple[int, int]]):
     """Numbers the records of each key."""
 
-    seen = ValueState(0)
+    seen: ValueState[int] = ValueState(0)
 
     def execute(self, data: int) -> tuple[int, int]:
         """Return the number and how many of its key there were."""
@@ -240,7 +240,7 @@ class Files(TransactionalSinkFunction[Any]):
 
     def __init__(self, folder: str, note: Callable[[str, Any], object]) -> None:
         super().__init__()
-        self.folder = Path(folder)
+        self.folder: Path = Path(folder)
         self.note = note
         self.records: list[str] = []
 

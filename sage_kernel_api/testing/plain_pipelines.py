@@ -51,7 +51,7 @@ class PlainSource(PlainStep):
 
     def __init__(self, context: ExecutionContext, records: Iterable[Payload] | None = None) -> None:
         super().__init__(context)
-        self.left = list(self.records if records is None else records)
+        self.left: list[Payload] = list(self.records if records is None else records)
 
     def poll(self, limit: int) -> SourcePoll:
         """Return the next record."""

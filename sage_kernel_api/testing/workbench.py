@@ -63,8 +63,8 @@ class Workbench:
         wait_s: float = _WAIT_S,
         make: Callable[[], KernelFacade] | None = None,
     ) -> None:
-        self.kernel = kernel
-        self.doors = doors or BackDoors()
+        self.kernel: KernelFacade = kernel
+        self.doors: BackDoors = doors or BackDoors()
         self.wait_s = wait_s
         self._make = make
         self._folder: tempfile.TemporaryDirectory[str] | None = None

@@ -66,7 +66,7 @@ class CsvSource(BlockSourceFunction[O_co]):
     ) -> None:
         super().__init__()
         self.path = path
-        self.encoding = check_encoding(encoding)
+        self.encoding: str = check_encoding(encoding)
         self.keep_bad = keep_bad
         self._format: dict[str, Any] = {"delimiter": delimiter, "quotechar": quote}
         self._convert = _converter(record_type)

@@ -60,7 +60,7 @@ class DirectorySource(BlockSourceFunction[str]):
         self.pattern = pattern
         self.watch = watch
         self.poll_s = poll_s
-        self.encoding = check_encoding(encoding)
+        self.encoding: str = check_encoding(encoding)
         self._done: set[str] = set()
         self._begun: dict[str, Mark] = {}
         self._waiting: list[str] = []

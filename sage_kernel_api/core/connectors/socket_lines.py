@@ -55,7 +55,8 @@ class SocketSource(BlockSourceFunction[str]):
         now_s: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__()
-        self.host, self.port = host, port
+        self.host: str = host
+        self.port: int = port
         self.encoding = encoding
         self.reconnect_s = reconnect_s
         self._now_s = now_s

@@ -64,8 +64,8 @@ class SplitFileSource(BlockSourceFunction[O_co]):
         if split_bytes < 4 or split_bytes % 4:
             raise PipelineError(f"split_bytes={split_bytes!r} needs a multiple of 4, from 4.")
         self.path = path
-        self.encoding = check_encoding(encoding)
-        self.split_bytes = split_bytes
+        self.encoding: str = check_encoding(encoding)
+        self.split_bytes: int = split_bytes
         self.keep_bad = keep_bad
         self._past: list[Generation] = []
         self._place_before: tuple[int, Mark] | None = None

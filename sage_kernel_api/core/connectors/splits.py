@@ -53,7 +53,7 @@ class SplitsLeft:
         self.past = past
         self._parallelism = parallelism
         self._here = here
-        self.split = self._unread_from(index) if here is None else here[0]
+        self.split: int = self._unread_from(index) if here is None else here[0]
 
     def following(self) -> int:
         """Return the split behind `split`."""

@@ -59,9 +59,9 @@ class StagedFile:
 
     def __init__(self, target: Path) -> None:
         self.target = target
-        self.length = 0
-        self.number = 0
-        self.is_new = True
+        self.length: int = 0
+        self.number: int = 0
+        self.is_new: bool = True
         self._tail = self._tail_before = b""
         self._descriptor = -1
         self._staged = self._path_of(0)

@@ -44,7 +44,7 @@ class KeyedJoin(ABC):
     """
 
     def __init__(self, tables: tuple[Table, Table], emit: EmitPair) -> None:
-        self.watermark_us = MIN_WATERMARK_US
+        self.watermark_us: int = MIN_WATERMARK_US
         self._tables = tables
         self._emit = emit
         self._due: DueItems[tuple[Payload, Side]] = DueItems()

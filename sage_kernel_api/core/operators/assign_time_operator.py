@@ -6,7 +6,7 @@ Layer: core.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from sage_kernel_api.context import ExecutionContext, SupportsEventTime
 from sage_kernel_api.core.event_time import PLAIN_LIMIT_S, Instant, instant_us
@@ -30,7 +30,7 @@ class AssignTimeOperator(TimeKeepingOperator):
     """
 
     kind = KIND_ASSIGN_TIME
-    needs = (Capability.EVENT_TIME,)
+    needs: ClassVar[tuple[Capability, ...]] = (Capability.EVENT_TIME,)
 
     def __init__(
         self,

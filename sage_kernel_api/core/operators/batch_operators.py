@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
-from typing import Any, Literal, cast
+from typing import Any, ClassVar, Literal, cast
 
 from sage_kernel_api.context import ExecutionContext, SupportsEventTime
 from sage_kernel_api.core.operators.base_operator import BaseOperator
@@ -162,7 +162,7 @@ class KeyedMicroBatchOperator(_GatheringOperator, KeyedOperator):
 class _WithTimeLimit(_GatheringOperator):
     """Hands lists on when their first record has waited long enough; a `TimedRunnable`."""
 
-    needs = (Capability.TIMERS,)
+    needs: ClassVar[tuple[Capability, ...]] = (Capability.TIMERS,)
 
     def on_watermark(self, watermark_us: int) -> None:
         """Do nothing: lists are gathered by number and by the clock."""

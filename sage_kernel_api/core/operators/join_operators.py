@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 from sage_kernel_api.context import ExecutionContext, SupportsKeyedState
 from sage_kernel_api.core.event_time import StepClock
@@ -57,7 +57,7 @@ class KeyedJoinOperator(TimeKeepingOperator):
         late_count: How many late records were dropped.
     """
 
-    needs = (Capability.EVENT_TIME,)
+    needs: ClassVar[tuple[Capability, ...]] = (Capability.EVENT_TIME,)
     keeps_keyed_state = True
     keeps_keys = True
     reads_event_time = True
@@ -71,7 +71,7 @@ class KeyedJoinOperator(TimeKeepingOperator):
     ) -> None:
         super().__init__(execution_context, function_class, *args, **kwargs)
         self.late_outputs: tuple[str | None, ...] = (None, None)
-        self.late_count = 0
+        self.late_count: int = 0
         if not isinstance(execution_context, SupportsKeyedState):
             raise ContextError(
                 f"Step {execution_context.name!r} keeps records by key, and this kernel has no "

@@ -6,12 +6,13 @@ Layer: core. What they keep is in a keyed table, so that a kernel can store and 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from typing import Any, ClassVar, Final, Literal, TypeAlias
 
 from sage_kernel_api.context import ExecutionContext, SupportsKeyedState
 from sage_kernel_api.core.operators.base_operator import BaseOperator
 from sage_kernel_api.errors import ContextError
+from sage_kernel_api.storage import KeyedStateStore
 from sage_kernel_api.values import NONE_KEY, Payload
 
 __all__ = ["AggregateOperator", "Emit", "KeyedOperator", "TopKOperator"]
@@ -40,8 +41,8 @@ class KeyedOperator(BaseOperator):
             raise ContextError(
                 f"Step {execution_context.name!r} keeps state by key, and this kernel has none."
             )
-        self.store = execution_context.keyed_state
-        self.table = self.store.table(self.table_name)
+        self.store: KeyedStateStore = execution_context.keyed_state
+        self.table: MutableMapping[Payload, Payload] = self.store.table(self.table_name)
 
     def send_under(self, key: Payload, data: Payload) -> None:
         """Send *data* under a key apart from a record."""

@@ -76,8 +76,8 @@ class TumblingTimeWindows(TimeWindowAssigner[TimeWindow]):
     """
 
     def __init__(self, size_s: float, offset_s: float = 0.0) -> None:
-        self.size_us = duration_us(size_s, "size_s", least_us=1)
-        self.offset_us = _offset(offset_s)
+        self.size_us: int = duration_us(size_s, "size_s", least_us=1)
+        self.offset_us: int = _offset(offset_s)
 
     def spans(self, time_us: int) -> Sequence[Span]:
         """Return the one window."""
@@ -106,9 +106,9 @@ class SlidingTimeWindows(TimeWindowAssigner[TimeWindow]):
     """
 
     def __init__(self, size_s: float, slide_s: float, offset_s: float = 0.0) -> None:
-        self.size_us = duration_us(size_s, "size_s", least_us=1)
-        self.slide_us = duration_us(slide_s, "slide_s", least_us=1)
-        self.offset_us = _offset(offset_s)
+        self.size_us: int = duration_us(size_s, "size_s", least_us=1)
+        self.slide_us: int = duration_us(slide_s, "slide_s", least_us=1)
+        self.offset_us: int = _offset(offset_s)
 
     def spans(self, time_us: int) -> Sequence[Span]:
         """Return the windows, earliest first."""
@@ -142,7 +142,7 @@ class SessionWindows(TimeWindowAssigner[TimeWindow]):
     is_merging = True
 
     def __init__(self, gap_s: float) -> None:
-        self.gap_us = duration_us(gap_s, "gap_s", least_us=1)
+        self.gap_us: int = duration_us(gap_s, "gap_s", least_us=1)
 
     def spans(self, time_us: int) -> Sequence[Span]:
         """Return the window that the record opens."""

@@ -46,7 +46,7 @@ class TumblingCountWindows(CountWindowAssigner):
     """
 
     def __init__(self, size: int) -> None:
-        self.size = check_positive(size, "size")
+        self.size: int = check_positive(size, "size")
 
     def keeper(
         self, table: MutableMapping[Payload, Payload], contents: Contents, fire: Fire
@@ -69,8 +69,8 @@ class SlidingCountWindows(CountWindowAssigner):
     """
 
     def __init__(self, size: int, slide: int) -> None:
-        self.size = check_positive(size, "size")
-        self.slide = check_positive(slide, "slide")
+        self.size: int = check_positive(size, "size")
+        self.slide: int = check_positive(slide, "slide")
 
     def keeper(
         self, table: MutableMapping[Payload, Payload], contents: Contents, fire: Fire

@@ -85,7 +85,7 @@ class TimeWindows:
         fire: Fire,
         now_us: Callable[[], int],
     ) -> None:
-        self.watermark_us = MIN_WATERMARK_US
+        self.watermark_us: int = MIN_WATERMARK_US
         self._table = table
         self._assigner = assigner
         self._trigger = trigger

@@ -35,8 +35,8 @@ class Held:
     """A job whose source gives one record and then waits until the test lets it end."""
 
     def __init__(self, bench: Workbench) -> None:
-        self.came = threading.Event()
-        self.release = threading.Event()
+        self.came: threading.Event = threading.Event()
+        self.release: threading.Event = threading.Event()
         self.env: Env = bench.environment("held")
         self._first = True
         self.env.from_source(self._next).sink(lambda record: self.came.set())

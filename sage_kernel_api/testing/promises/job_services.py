@@ -35,7 +35,7 @@ class Sum:
     """Adds up."""
 
     def __init__(self, begin: int = 0) -> None:
-        self.sum = begin
+        self.sum: int = begin
 
     def add(self, value: int) -> int:
         """Add a value and return the sum."""

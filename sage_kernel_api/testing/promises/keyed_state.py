@@ -30,7 +30,7 @@ from sage_kernel_api.values import Capability, JobId
 class Counts(MapFunction[Any, Any]):
     """How many records of the key there were, this one included."""
 
-    seen = ValueState(0)
+    seen: ValueState[int] = ValueState(0)
 
     def execute(self, data: Any) -> Any:
         count = self.seen.get() + 1
@@ -41,7 +41,7 @@ class Counts(MapFunction[Any, Any]):
 class Lists(MapFunction[Any, Any]):
     """The records of the key so far."""
 
-    items = ListState[Any]()
+    items: ListState[Any] = ListState[Any]()
 
     def execute(self, data: Any) -> Any:
         self.items.append(data)
@@ -51,7 +51,7 @@ class Lists(MapFunction[Any, Any]):
 class Maps(MapFunction[Any, Any]):
     """How often each record came for the key."""
 
-    counts = MapState[Any, int]()
+    counts: MapState[Any, int] = MapState[Any, int]()
 
     def execute(self, data: Any) -> Any:
         self.counts.set(data, self.counts.get(data, 0) + 1)
@@ -61,7 +61,7 @@ class Maps(MapFunction[Any, Any]):
 class Largest(MapFunction[int, int]):
     """The largest record of the key so far."""
 
-    largest = ReducingState[int](max)
+    largest: ReducingState[int] = ReducingState[int](max)
 
     def execute(self, data: int) -> int:
         return self.largest.add(data)

@@ -35,7 +35,7 @@ class Alive(ProcessFunction[Any, tuple[int, int]]):
 
     def __init__(self) -> None:
         super().__init__()
-        self.seen = 0
+        self.seen: int = 0
 
     def process(self, value: Any, out: ProcessOutput[tuple[int, int]]) -> None:
         self.seen += 1
