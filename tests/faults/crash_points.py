@@ -6,6 +6,8 @@ import os
 import signal
 from typing import Any
 
+from tests.faults.progress import TRACE
+
 __all__ = ["PLACES", "arm", "crash_point", "watch_store"]
 
 PLACES = (
@@ -34,13 +36,23 @@ def crash_point(place: str) -> None:
 
 
 def watch_store(kind: Any) -> None:
-    """Have the stores of class *kind* pass the crash points around their commit."""
-    commit = kind.commit
+    """Have the stores of class *kind* tell the trace what they hold, and pass the crash points."""
+    open_, load, commit = kind.open, kind.load, kind.commit
 
-    def watched(self: Any, record: Any) -> Any:
+    def opened(self: Any, job_name: str) -> Any:
+        job = open_(self, job_name)
+        TRACE.write("opened", 0 if job.latest is None else job.latest.epoch)
+        return job
+
+    def loaded(self: Any, epoch: int | None = None) -> Any:
+        job = load(self, epoch)
+        TRACE.write("loaded", job.info.epoch)
+        return job
+
+    def committed(self: Any, record: Any) -> Any:
         crash_point("store-commit")
         info = commit(self, record)
         crash_point("store-committed")
         return info
 
-    kind.commit = watched
+    kind.open, kind.load, kind.commit = opened, loaded, committed

@@ -27,6 +27,7 @@ from typing import Any
 import psutil
 
 from tests.faults.crash_points import PLACES
+from tests.faults.progress import steps_back
 from tests.faults.workloads import WORKLOADS
 
 __all__ = ["Tally", "Template", "run_lineage", "templates"]
@@ -248,18 +249,9 @@ class _Lineage:
 
     def _look_at_progress(self) -> None:
         trace = self._folder / "trace"
-        complete = at_start = 0
         # A run that was killed at once has not written a line.
-        for line in trace.read_text().splitlines() if trace.exists() else ():
-            what, number = line.split()
-            if what == "complete":
-                complete = max(complete, int(number))
-            elif what == "start":
-                at_start = complete
-            elif what == "restored" and int(number) < at_start:
-                self.tally.problems.append(
-                    f"went back to epoch {number}, though {at_start} was complete"
-                )
+        lines = trace.read_text().splitlines() if trace.exists() else ()
+        self.tally.problems += steps_back(lines)
 
     def _compare(self) -> None:
         found = Counter(map(json.dumps, self._workload.read(self._folder / "out")))

@@ -21,6 +21,7 @@ from sage_kernel_default import facade, plugin
 from sage_kernel_default.checkpoint import real_disk
 from sage_kernel_default.checkpoint.sqlite_store import SqliteCheckpointStore
 from tests.faults.crash_points import arm, watch_store
+from tests.faults.progress import TRACE
 from tests.faults.workloads import WORKLOADS
 
 __all__ = ["main", "run"]
@@ -32,35 +33,29 @@ _PRELOADED = (facade, plugin, real_disk, resolve_kernel)
 class _Note:
     """Writes down, outside of the kernel, what the kernel has promised."""
 
-    def __init__(self, path: Path) -> None:
-        self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-
-    def write(self, what: str, number: int | None) -> None:
-        os.write(self._file, f"{what} {number}\n".encode())
-
     @hookimpl
     def sage_checkpoint_completed(self, kernel_name: str, checkpoint: Any) -> None:
-        self.write("complete", checkpoint["epoch"])
+        TRACE.write("complete", checkpoint["epoch"])
 
 
 def run(command: dict[str, Any]) -> None:
     """Run one workload to its end; raises what the job raises."""
     folder = Path(command["folder"])
-    note = _Note(folder / "trace")
+    TRACE.write_to(os.open(folder / "trace", os.O_WRONLY | os.O_APPEND | os.O_CREAT))
     watch_store(SqliteCheckpointStore)
     if "place" in command:
         arm(command["place"], command["count"])
-    add_observer(note)
+    add_observer(_Note())
     with LocalEnvironment(command["workload"], kernel="default") as env:
         env.enable_checkpointing(command["interval_s"], folder / "state")
         env.set_restart_strategy(FixedDelay(3, 0.0))
         WORKLOADS[command["workload"]].build(env, str(folder / "out"))
-        note.write("start", 0)  # what is complete before this line was there to be restored
+        TRACE.write("start", 0)
         env.submit()
         status: Any = env.status()
-        note.write("restored", status["checkpoints"]["restored_epoch"] or 0)
+        TRACE.write("restored", status["checkpoints"]["restored_epoch"] or 0)
         status = env.wait(60)
-        note.write("attempts", status["attempt"])
+        TRACE.write("attempts", status["attempt"])
 
 
 def main() -> None:

@@ -27,6 +27,7 @@ from sage_kernel_api import (
     ValueState,
 )
 from tests.faults.parts_sink import PartsSink, read_parts
+from tests.faults.progress import TRACE
 
 __all__ = ["WORKLOADS", "Workload"]
 
@@ -40,14 +41,21 @@ class Paced(SourceFunction[int]):
     def __init__(self, end: int, first: int = 0) -> None:
         self.end = end
         self.next = first
+        self._is_read = False
 
     def tell(self) -> int:
+        # Once at its end, it may be asked again before the epoch is complete.
+        if self.next < self.end:
+            TRACE.write("told", self.ctx.name, self.next)
         return self.next
 
     def seek(self, position: int) -> None:
         self.next = position
 
     def execute(self) -> int | StopSignal:
+        if not self._is_read:
+            self._is_read = True
+            TRACE.write("reads", self.ctx.name, self.next)
         if self.next >= self.end:
             return StopSignal("end")
         if self.next % 4 == 0:
