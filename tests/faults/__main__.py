@@ -1,4 +1,8 @@
-"""Kill for as long as one likes: ``python -m tests.faults --kills 4000 --seed 1``."""
+"""Kill for as long as one likes: ``python -m tests.faults --kills 4000 --seed 1``.
+
+Several of these may run at once, with seeds of their own, each with a ``--log``; then
+``python -m tests.faults --table LOG LOG`` shows all of it as one table.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +12,10 @@ import sys
 import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from itertools import count
+from pathlib import Path
 
-from tests.faults.driver import Tally, run_lineage, templates
+from tests.faults.driver import run_lineage, templates
+from tests.faults.tally import Tally, kinds_table, read_log, write_log
 from tests.faults.workloads import WORKLOADS
 
 
@@ -21,10 +27,23 @@ def main() -> int:
     options.add_argument("--beside", type=int, default=3, help="jobs at once")
     options.add_argument("--folder", help="where the files are; default: as tempfile chooses")
     options.add_argument("--workload", choices=list(WORKLOADS), action="append")
+    options.add_argument("--log", type=Path, help="append what each job came to")
+    options.add_argument("--table", type=Path, nargs="+", metavar="LOG", help="show, kill nobody")
     given = options.parse_args()
+    if given.table is not None:
+        return _show(read_log(given.table), None)
+    begun_s = time.monotonic()
+    return _show(_kill(given), time.monotonic() - begun_s)
+
+
+def _kill(given: argparse.Namespace) -> dict[str, Tally]:
     names = given.workload or list(WORKLOADS)
     tallies = {name: Tally() for name in names}
-    begun = time.monotonic()
+
+    def take(name: str, tally: Tally) -> None:
+        tallies[name].add(tally)
+        if given.log is not None:
+            write_log(given.log, name, tally)
 
     with (
         templates(2 * given.beside, random.Random(given.seed)) as pool,
@@ -39,30 +58,20 @@ def main() -> int:
             under_way[job] = name
             if len(under_way) > given.beside:
                 for done in wait(under_way, return_when=FIRST_COMPLETED).done:
-                    tallies[under_way.pop(done)].add(done.result())
+                    take(under_way.pop(done), done.result())
         for done, name in under_way.items():
-            tallies[name].add(done.result())
-    _print(tallies, time.monotonic() - begun)
-    return 1 if any(tally.problems for tally in tallies.values()) else 0
+            take(name, done.result())
+    return tallies
 
 
-def _print(tallies: dict[str, Tally], seconds: float) -> None:
-    total = Tally()
-    print(f"{'workload':<12} {'lineages':>8} {'runs':>6} {'kills':>6} {'void':>5} {'problems':>8}")
-    for name, tally in tallies.items():
-        total.add(tally)
-        _print_row(name, tally)
-    _print_row("all", total)
-    print(f"{seconds:.0f} s;", ", ".join(f"{way} {n}" for way, n in sorted(total.ways.items())))
-    for problem in total.problems:
+def _show(tallies: dict[str, Tally], seconds: float | None) -> int:
+    print(kinds_table(tallies), end="")
+    if seconds is not None:
+        print(f"{seconds:.0f} s")
+    problems = [problem for tally in tallies.values() for problem in tally.problems]
+    for problem in problems:
         print(problem, file=sys.stderr)
-
-
-def _print_row(name: str, tally: Tally) -> None:
-    print(
-        f"{name:<12} {tally.lineages:>8} {tally.runs:>6} {tally.kills:>6} {tally.void:>5} "
-        f"{len(tally.problems):>8}"
-    )
+    return 1 if problems else 0
 
 
 if __name__ == "__main__":

@@ -7,8 +7,9 @@ import signal
 from typing import Any
 
 from tests.faults.progress import TRACE
+from tests.faults.system_calls import die_at
 
-__all__ = ["PLACES", "arm", "crash_point", "watch_store"]
+__all__ = ["PLACES", "arm", "arm_call", "crash_point", "watch_store"]
 
 PLACES = (
     "sink-write",
@@ -20,11 +21,20 @@ PLACES = (
 )
 
 _armed: dict[str, int] = {}
+_armed_calls: dict[str, int] = {}
 
 
 def arm(place: str, count: int) -> None:
     """Kill this process when it comes to *place* for the *count*-th time."""
     _armed[place] = count
+
+
+def arm_call(call: str, count: int) -> None:
+    """Kill this process at its next system call *call*, once it has passed *count* places."""
+    if count == 0:
+        die_at(call)
+    else:
+        _armed_calls[call] = count
 
 
 def crash_point(place: str) -> None:
@@ -33,6 +43,10 @@ def crash_point(place: str) -> None:
         _armed[place] -= 1
         if _armed[place] == 0:
             os.kill(os.getpid(), signal.SIGKILL)
+    for call in _armed_calls:
+        _armed_calls[call] -= 1
+        if _armed_calls[call] == 0:
+            die_at(call)
 
 
 def watch_store(kind: Any) -> None:

@@ -19,8 +19,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,35 +27,19 @@ import psutil
 
 from tests.faults.crash_points import PLACES
 from tests.faults.progress import steps_back
+from tests.faults.system_calls import CALLS
+from tests.faults.tally import Tally
 from tests.faults.workloads import WORKLOADS
 
-__all__ = ["Tally", "Template", "run_lineage", "templates"]
+__all__ = ["Template", "run_lineage", "templates"]
 
 _ROOT = Path(__file__).parents[2]
 _LONGEST_S = 60.0
 _GONE_S = 5.0
 _MOST_KILLS = 12
 _POLL_S = 0.002
-
-
-@dataclass
-class Tally:
-    """What some lineages came to; of one workload or of all."""
-
-    lineages: int = 0
-    runs: int = 0
-    kills: int = 0
-    void: int = 0
-    ways: Counter[str] = field(default_factory=Counter)
-    problems: list[str] = field(default_factory=list)
-
-    def add(self, other: Tally) -> None:
-        self.lineages += other.lineages
-        self.runs += other.runs
-        self.kills += other.kills
-        self.void += other.void
-        self.ways += other.ways
-        self.problems += other.problems
+# Kinds of faults that a run does to itself.
+_BY_ITSELF = ("place", "call")
 
 
 class Template:
@@ -165,17 +148,25 @@ class _Lineage:
         self._compare()
 
     def _choose_way(self) -> dict[str, Any]:
-        kinds = ["time", "time", "bytes", "place"] + ["lane"] * (2 * self._workload.has_lanes)
+        has_lanes = self._workload.has_lanes
+        # A filter would reach into lanes, too, and most of what they do is not ours.
+        kinds = ["time", "time", "bytes", "place"]
+        kinds += ["lane"] * 2 if has_lanes else ["call"] * bool(CALLS)
         kind = self._random.choice(kinds)
-        longest_s = 1.2 if self._workload.has_lanes else 0.25
+        longest_s = 1.2 if has_lanes and kind != "lane" else 0.25
         way: dict[str, Any] = {"kind": kind, "after_s": self._random.uniform(0.0, longest_s)}
         way["signal"] = self._random.choice(["KILL", "KILL", "TERM", "INT", "STOP"])
         way["target"] = self._random.choice(["group", "leader"])
+        way["pick"] = self._random.random()
         if kind == "bytes":
             way["more"] = self._random.randrange(1, 4000)
         if kind == "place":
             way["place"] = self._random.choice(PLACES)
             way["count"] = self._random.randrange(1, 5)
+        if kind == "call":
+            way["call"] = self._random.choice(CALLS)
+            # From its beginning on, or once it has passed some places.
+            way["count"] = self._random.randrange(0, 7)
         return way
 
     def _run_once(self, way: dict[str, Any] | None) -> bool:
@@ -185,8 +176,8 @@ class _Lineage:
             "folder": str(self._folder),
             "interval_s": self._random.choice([0.01, 0.03, 0.08]),
         }
-        if way is not None and way["kind"] == "place":
-            command |= {"place": way["place"], "count": way["count"]}
+        if way is not None and way["kind"] in _BY_ITSELF:
+            command |= {key: way[key] for key in ("place", "call", "count") if key in way}
         self.tally.runs += 1
         with self._template() as template:
             pid = template.start(command)
@@ -194,7 +185,7 @@ class _Lineage:
             killer.start()
             code = template.wait()
             killer.finish()
-        self._check_gone(killer.seen)
+        self._check_gone(pid, killer.seen)
         return self._judge(way, killer, code)
 
     @contextmanager
@@ -215,16 +206,18 @@ class _Lineage:
         if code == 0:
             # A lane that was killed is replaced, and the job goes on to its end.
             if killer.has_hit and way is not None and way["kind"] == "lane":
-                self._count(way, "lane")
+                self._count(way, "KILL lane")
             elif way is not None:
                 self.tally.void += 1
             return True
         by_signal = code < 0 or code == 130
-        if way is None or not by_signal or (way["kind"] != "place" and not killer.has_hit):
+        is_meant = way is not None and (way["kind"] in _BY_ITSELF or killer.has_hit)
+        if way is None or not by_signal or not is_meant:
             errors = (self._folder / "errors").read_text()[-3000:]
             self.tally.problems.append(f"a run ended with {code}; fault: {way}: {errors}")
             return False
-        self._count(way, way["place"] if way["kind"] == "place" else f"{way['signal']}")
+        kind = way["kind"]
+        self._count(way, way[kind] if kind in _BY_ITSELF else f"{way['signal']} {way['target']}")
         return False
 
     def _count(self, way: dict[str, Any], name: str) -> None:
@@ -233,12 +226,16 @@ class _Lineage:
 
     # --- what must hold ------------------------------------------------------------------------
 
-    def _check_gone(self, seen: list[psutil.Process]) -> None:
+    def _check_gone(self, group: int, seen: list[psutil.Process]) -> None:
+        """Look for children that were seen, and for whoever was left in the group unseen."""
         _, alive = psutil.wait_procs(seen, timeout=_GONE_S)
-        if alive:
-            self.tally.problems.append(f"processes have survived: {alive}")
-            for process in alive:
-                process.kill()
+        end_s = time.monotonic() + _GONE_S
+        while (left := _members(group)) and time.monotonic() < end_s:
+            time.sleep(_POLL_S)
+        if alive or left:
+            self.tally.problems.append(f"processes have survived: {alive} {left}")
+        for process in (*alive, *left):
+            process.kill()
 
     def _look(self) -> None:
         found = Counter(map(json.dumps, self._workload.read(self._folder / "out")))
@@ -278,12 +275,14 @@ class _Killer(threading.Thread):
 
     def run(self) -> None:
         way = self._way
-        if way is None or way["kind"] == "place":
+        if way is None or way["kind"] in _BY_ITSELF:
             self._watch()
             return
         if way["kind"] == "bytes":
             self._await_output(way["more"])
-        elif self._is_over.wait(way["after_s"]):
+        elif way["kind"] == "lane":
+            self._await_children()
+        if way["kind"] != "bytes" and self._is_over.wait(way["after_s"]):
             return
         self._note_children()
         if way["kind"] == "lane":
@@ -309,9 +308,13 @@ class _Killer(threading.Thread):
             if self._is_over.wait(_POLL_S):
                 return
 
+    def _await_children(self) -> None:
+        while not self.seen and not self._is_over.wait(_POLL_S):
+            self._note_children()
+
     def _kill_lane(self) -> None:
-        if self.seen and not self._is_over.is_set():
-            self.seen[0].kill()
+        if self.seen and self._way is not None and not self._is_over.is_set():
+            self.seen[int(self._way["pick"] * len(self.seen))].kill()
             self.has_hit = True
 
     def _kill(self, name: str, target: str) -> None:
@@ -326,6 +329,20 @@ class _Killer(threading.Thread):
         except ProcessLookupError:
             return
         self.has_hit = True
+
+
+def _members(group: int) -> list[psutil.Process]:
+    """Return the living processes of a group."""
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return []
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, ProcessLookupError):
+            if os.getpgid(process.pid) == group and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+    return found
 
 
 def _size(folder: Path) -> int:

@@ -20,7 +20,7 @@ from sage_kernel_api.plugins.resolve import resolve_kernel
 from sage_kernel_default import facade, plugin
 from sage_kernel_default.checkpoint import real_disk
 from sage_kernel_default.checkpoint.sqlite_store import SqliteCheckpointStore
-from tests.faults.crash_points import arm, watch_store
+from tests.faults.crash_points import arm, arm_call, watch_store
 from tests.faults.progress import TRACE
 from tests.faults.workloads import WORKLOADS
 
@@ -45,6 +45,8 @@ def run(command: dict[str, Any]) -> None:
     watch_store(SqliteCheckpointStore)
     if "place" in command:
         arm(command["place"], command["count"])
+    if "call" in command:
+        arm_call(command["call"], command["count"])
     add_observer(_Note())
     with LocalEnvironment(command["workload"], kernel="default") as env:
         env.enable_checkpointing(command["interval_s"], folder / "state")

@@ -8,7 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.faults.driver import Tally, run_lineage, templates
+from tests.faults.driver import run_lineage, templates
+from tests.faults.system_calls import CALLS
+from tests.faults.tally import Tally
 from tests.faults.workloads import WORKLOADS
 
 _BESIDE = 4
@@ -38,4 +40,5 @@ def test_no_kill_loses_or_repeats_a_record(seeds: range, least_kills: int) -> No
     assert not total.problems, "\n".join(total.problems)
     # A run whose fault hit nothing is void; enough of them must have hit.
     assert total.kills >= max(least_kills, 2 * len(jobs) - 4), total
-    assert {way.partition(":")[0] for way in total.ways} >= {"time", "bytes", "place"}
+    kinds = ["time", "bytes", "place"] + ["call"] * bool(CALLS)
+    assert all(total.of_kind(kind) for kind in kinds), total
