@@ -21,7 +21,10 @@ class TakeSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class Completed:
-    """All that belongs to the snapshot *epoch* has been seen, also what was inside of a loop."""
+    """Hand the snapshot *epoch* in: nothing that belongs to it comes any more.
+
+    Also what was inside of a loop has been seen, unless the epoch was given up.
+    """
 
     epoch: int
 
@@ -42,7 +45,9 @@ class Alignment:
     loop, is *logged* with the snapshot, and is worked on as usual. Should they bring the barrier
     before (it came there on another way), they are blocked like the others.
 
-    A newer barrier gives up on an older epoch: its other barriers may never come.
+    A newer barrier gives up on an older epoch: its other barriers may never come. So does the
+    job's own word, which is heard while all inputs are blocked: what an input that is ahead has
+    brought then goes on at once, and barriers of that epoch that come later mean nothing.
 
     Source:
         Carbone et al. 2015, "Lightweight Asynchronous Snapshots for Distributed Dataflows",
@@ -62,6 +67,7 @@ class Alignment:
         self._arrived: set[int] = set()
         self._epoch = 0
         self._taken = 0
+        self._given_up = 0
         self._requested = 0
         self._logging: set[int] = set()
 
@@ -89,7 +95,7 @@ class Alignment:
         if number in self._logging and epoch == self._taken:
             self._logging.discard(number)
             return [] if self._logging else [Completed(epoch)]
-        if epoch <= self._taken or epoch < self._epoch:
+        if epoch <= self._over or epoch < self._epoch:
             return []
         if epoch > self._epoch:
             self._epoch = epoch
@@ -112,6 +118,27 @@ class Alignment:
         self._requested = max(self._requested, epoch)
         return self._look()
 
+    def give_up(self, epoch: int) -> list[Align]:
+        """Take note that the job does not wait for *epoch*, or any before it, any more."""
+        self._given_up = max(self._given_up, epoch)
+        if self._epoch <= epoch:
+            self._arrived.clear()
+        return self._cut_short() if self._taken <= epoch else []
+
+    @property
+    def _over(self) -> int:
+        """The last epoch of which nothing is taken any more."""
+        return max(self._taken, self._given_up)
+
+    def _cut_short(self) -> list[Align]:
+        """Close the snapshot that was taken last, though its barrier is still inside of a loop.
+
+        Nobody will use it as a whole, but the changes in it are told only once.
+        """
+        is_open = bool(self._logging)
+        self._logging.clear()
+        return [Completed(self._taken)] if is_open else []
+
     def _look(self) -> list[Align]:
         waiting = self._aligned - self._ended
         if not waiting:
@@ -121,14 +148,15 @@ class Alignment:
             epoch = self._epoch
         else:
             return []
-        return [] if epoch <= self._taken else self._take(epoch)
+        return [] if epoch <= self._over else self._take(epoch)
 
     def _take(self, epoch: int) -> list[Align]:
         early = self._arrived if epoch == self._epoch else set[int]()
+        done = self._cut_short()
         self._logging = set(self._feedback - self._ended - early)
         self._epoch = self._taken = epoch
         self._arrived.clear()
-        taken: list[Align] = [TakeSnapshot(epoch)]
+        taken: list[Align] = [*done, TakeSnapshot(epoch)]
         if not self._logging:
             taken.append(Completed(epoch))
         return taken

@@ -173,10 +173,12 @@ class Verdict(NamedTuple):
     Attributes:
         epoch: The last one that is durable.
         finished: Ids of the tasks whose last snapshot is in it.
+        given_up: The last one that the job gave up; 0 for none.
     """
 
     epoch: int
     finished: frozenset[str]
+    given_up: int = 0
 
 
 class SnapshotDesk(Protocol):

@@ -193,6 +193,8 @@ class TaskSnapshots:
         if (verdict := self._desk.verdict) is not self._seen_verdict:
             self._seen_verdict = verdict
             self._commit(verdict.epoch, is_final=self._task_id in verdict.finished)
+            if not self.is_final:
+                self._act(self._alignment.give_up(verdict.given_up))
         if (requested := self._desk.requested) != self._seen:
             self._seen = requested
             if not self.is_final:

@@ -241,13 +241,14 @@ class CheckpointWorker(SnapshotDesk):
             if self._errands or self._has_been_aborted():
                 return _AT_ONCE  # looked at again, from the beginning
             now_s = self._clock.now_s()
-            if self._ledger.is_under_way:
-                if self._ledger.missing:
-                    return self._gather(now_s)
+            record = None
+            if self._ledger.is_under_way and self._ledger.missing:
+                if (pause := self._gather(now_s)) is not None:
+                    return pause
+            elif self._ledger.is_under_way:
                 record = self._complete()
             elif self._is_due(now_s):
                 self._begin(now_s)
-                record = None
             else:
                 return self._until_news(self._idle_s(now_s))
         if record is None:
@@ -296,20 +297,22 @@ class CheckpointWorker(SnapshotDesk):
         is_open = _has_transactions(record.snapshots)
         return replace(record, metadata={**record.metadata, OPEN_TRANSACTIONS: is_open})
 
-    def _gather(self, now_s: float) -> Until:
-        """Wait for the snapshots that are missing; give up in the end."""
+    def _gather(self, now_s: float) -> Until | None:
+        """Wait for the snapshots that are missing; give up in the end, which None says."""
         if self._supervisor.is_paused:
             return self._until_news(None)
         left_s = self._parts.schedule.left_s(now_s)
         if left_s is None or left_s > 0:
             return self._until_news(left_s)
         self._give_up(now_s, self._ledger.missing)
-        return _AT_ONCE
+        return None
 
     def _give_up(self, now_s: float, missing: Sequence[str]) -> None:
         error = self._refusal(f"no snapshot came from {', '.join(missing)} in time")
         _LOG.warning("%s", error)
         self.failed_epochs += 1
+        # Tasks that hold an input back for it must not do so any longer.
+        self.verdict = self.verdict._replace(given_up=self._ledger.epoch)
         self._ledger.failed()
         self._parts.schedule.ended(now_s)
         served, self._served = self._served, []

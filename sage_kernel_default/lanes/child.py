@@ -251,9 +251,9 @@ class _LaneJob(Supervisor):
 
     def _take_checkpoint(self, message: Message) -> None:
         assert self._desk is not None, "told by the layout"
-        self._desk.requested, epoch, finished = decode(message.body)
-        if epoch != self._desk.verdict.epoch:
-            self._desk.verdict = Verdict(epoch, finished)
+        self._desk.requested, *words = decode(message.body)
+        if (verdict := Verdict(*words)) != self._desk.verdict:
+            self._desk.verdict = verdict
         for lane in self._site.lanes.values():
             lane.ring()
 

@@ -75,6 +75,6 @@ MARK: Final = FIRST_FREE + 18
 
 # Checkpoints.
 CHECKPOINT: Final = FIRST_FREE + 19
-"""To a lane: the epoch that is wanted, and the verdict on what is durable."""
+"""To a lane: the epoch that is wanted, and the verdict on those before it."""
 SNAPSHOT: Final = FIRST_FREE + 20
 """From a lane: task, epoch, snapshots, whether it is the last one."""

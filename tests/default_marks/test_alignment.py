@@ -52,6 +52,50 @@ def test_a_newer_barrier_gives_up_on_the_older_epoch() -> None:
     assert alignment.barrier(0, 2) == _both(2)
 
 
+def test_an_epoch_that_the_job_gives_up_blocks_nobody() -> None:
+    """An input whose source hangs for an hour would hold all others back as long."""
+    alignment = Alignment(2)
+    alignment.barrier(0, 1)
+
+    assert alignment.give_up(1) == []
+    assert alignment.blocked == frozenset()
+    assert alignment.barrier(1, 1) == []
+    assert alignment.blocked == frozenset()
+
+
+def test_giving_up_leaves_a_newer_epoch_alone() -> None:
+    """The word of the job can come later than the next barrier."""
+    alignment = Alignment(2)
+    alignment.barrier(0, 2)
+
+    alignment.give_up(1)
+
+    assert alignment.blocked == {0}
+    assert alignment.barrier(1, 2) == _both(2)
+
+
+def test_a_request_for_an_epoch_that_was_given_up_is_void() -> None:
+    """A source that hung would send a barrier after it that nobody waits for."""
+    alignment = Alignment(0)
+    alignment.give_up(1)
+
+    assert alignment.request(1) == []
+    assert alignment.request(2) == _both(2)
+
+
+def test_a_snapshot_whose_loop_is_not_dry_is_handed_in_when_it_is_given_up() -> None:
+    """The changes in it are told once: without it they would be lost to all later epochs."""
+    by_word, by_barrier = Alignment(2, feedback=[1]), Alignment(2, feedback=[1])
+    by_word.barrier(0, 1)
+    by_barrier.barrier(0, 1)
+
+    assert by_word.give_up(1) == [Completed(1)]
+    assert by_word.is_complete
+    assert by_word.barrier(1, 1) == []
+    assert by_barrier.barrier(0, 2) == [Completed(1), TakeSnapshot(2)]
+    assert by_barrier.logging == {1}
+
+
 def test_records_inside_of_a_loop_are_logged_until_the_barrier_is_back() -> None:
     """They are in no task's state, so nobody else would bring them back."""
     alignment = Alignment(2, feedback=[1])
@@ -87,8 +131,9 @@ def test_every_snapshot_cuts_every_input_at_its_barrier(data: st.DataObject) -> 
     """The one property that exactly-once rests on, under any interleaving of the inputs.
 
     Each input is a line of records, barriers of some epochs (those of given-up epochs may be
-    missing) and its end. Whatever the order in which the task takes them, a snapshot holds
-    exactly the records in front of the barrier of its epoch (or all, if the input ended first).
+    missing) and its end. At any time the job may give up an epoch before the last one. Whatever
+    the order in which the task takes them, a snapshot holds exactly the records in front of the
+    barrier of its epoch (or all, if the input ended first).
     """
     inputs = data.draw(st.integers(1, 3))
     epochs = data.draw(st.integers(1, 4))
@@ -97,11 +142,17 @@ def test_every_snapshot_cuts_every_input_at_its_barrier(data: st.DataObject) -> 
     alignment, places = Alignment(inputs), [0] * inputs
     seen: list[list[str]] = [[] for _ in range(inputs)]
     taken: list[int] = []
+    given_up: set[int] = set()
 
     while True:
         able = [
             n for n in range(inputs) if places[n] < len(lines[n]) and (n not in alignment.blocked)
         ]
+        if epochs > 1 and data.draw(st.integers(0, 9)) == 0:
+            over = data.draw(st.integers(1, epochs - 1))
+            assert alignment.give_up(over) == []
+            given_up.add(over)
+            continue
         if not able:
             break
         number = data.draw(st.sampled_from(able))
@@ -117,6 +168,7 @@ def test_every_snapshot_cuts_every_input_at_its_barrier(data: st.DataObject) -> 
         for one in decided:
             if isinstance(one, TakeSnapshot):
                 taken.append(one.epoch)
+                assert one.epoch > max(given_up, default=0)
                 for n in range(inputs):
                     assert seen[n] == _before(lines[n], one.epoch)
 
