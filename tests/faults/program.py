@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import traceback
 from pathlib import Path
@@ -74,6 +75,8 @@ def main() -> None:
 
 def _be_the_child(command: dict[str, Any]) -> None:
     os.setpgid(0, 0)
+    # A driver that was started in the background of a shell has it ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     code = 1
     try:
         with open(Path(command["folder"]) / "errors", "a") as errors:

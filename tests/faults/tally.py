@@ -45,6 +45,10 @@ class Tally:
         """Return how many kills were of a kind."""
         return sum(count for way, count in self.ways.items() if way.startswith(f"{kind}: "))
 
+    def with_signal(self, name: str) -> int:
+        """Return how many kills were by a signal that was sent from outside."""
+        return sum(count for way, count in self.ways.items() if f" {name} " in way)
+
 
 def write_log(path: Path, workload: str, tally: Tally) -> None:
     """Append the tally of one lineage, so that nothing is lost if the driver is ended."""

@@ -42,3 +42,5 @@ def test_no_kill_loses_or_repeats_a_record(seeds: range, least_kills: int) -> No
     assert total.kills >= max(least_kills, 2 * len(jobs) - 4), total
     kinds = ["time", "bytes", "place"] + ["call"] * bool(CALLS)
     assert all(total.of_kind(kind) for kind in kinds), total
+    if least_kills >= 200:
+        assert all(total.with_signal(name) for name in ("KILL", "TERM", "INT", "STOP")), total
