@@ -142,14 +142,16 @@ def test_every_snapshot_cuts_every_input_at_its_barrier(data: st.DataObject) -> 
     alignment, places = Alignment(inputs), [0] * inputs
     seen: list[list[str]] = [[] for _ in range(inputs)]
     taken: list[int] = []
+    gives_up = data.draw(st.dictionaries(st.integers(1, 20), st.integers(1, 3), max_size=2))
     given_up: set[int] = set()
+    steps = 0
 
     while True:
         able = [
             n for n in range(inputs) if places[n] < len(lines[n]) and (n not in alignment.blocked)
         ]
-        if epochs > 1 and data.draw(st.integers(0, 9)) == 0:
-            over = data.draw(st.integers(1, epochs - 1))
+        steps += 1
+        if (over := gives_up.get(steps, 0)) and over < epochs:
             assert alignment.give_up(over) == []
             given_up.add(over)
             continue
