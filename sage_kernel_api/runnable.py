@@ -52,6 +52,7 @@ __all__ = [
     "AsyncRunnable",
     "FlatMapRunnable",
     "FusibleRunnable",
+    "LateCountingRunnable",
     "ReduceRunnable",
     "ResumableAsyncRunnable",
     "Runnable",
@@ -429,3 +430,14 @@ class TimedRunnable(Runnable, Protocol):
         Called soon after `next_due_us`, never before it. After the last input has ended, it need
         not be called any more.
         """
+
+
+class LateCountingRunnable(Runnable, Protocol):
+    """A step, of any kind, that drops records which come too late, and counts them.
+
+    Attributes:
+        late_tally: One number: how many it has dropped. A list, so that a kernel can look at it
+            at any time, from any thread, and keep it when the step itself is gone.
+    """
+
+    late_tally: list[int]

@@ -5,7 +5,7 @@ Pure counting; knows nothing of tasks.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sage_kernel_api.values import EdgeStatus, StepStatus
 
@@ -21,16 +21,21 @@ class StepTally:
     skipped: int = 0
     dead_lettered: int = 0
     retries: int = 0
+    late: list[list[int]] = field(default_factory=list)
+    """What each instance has dropped as too late; empty for a step that drops nothing so."""
 
     def status(self) -> StepStatus:
         """Return the counters as the contract shows them."""
-        return StepStatus(
+        status = StepStatus(
             records_in=self.records_in,
             records_out=self.records_out,
             skipped=self.skipped,
             dead_lettered=self.dead_lettered,
             retries=self.retries,
         )
+        if self.late:
+            status["late"] = sum(count for [count] in self.late)
+        return status
 
 
 @dataclass(slots=True)

@@ -13,6 +13,7 @@ from typing import Literal, NoReturn, TypeAlias, TypeVar, cast
 
 from sage_kernel_api.lifecycle import TransformationConfig, step_failure
 from sage_kernel_api.runnable import (
+    LateCountingRunnable,
     Runnable,
     SourcePoll,
     SourceRunnable,
@@ -146,6 +147,8 @@ class Task:
         except Exception as error:
             raise step_failure(self.step["id"], error, doing="making the function") from error
         self.time.bind(self.runnable)
+        if hasattr(self.runnable, "late_tally"):
+            self.tally.late.append(cast("LateCountingRunnable", self.runnable).late_tally)
 
     def open(self) -> None:
         """Open the instance; make it, if that was not done.

@@ -50,6 +50,11 @@ class StepStatus(TypedDict):
     """Records handed to the dead-letter output."""
     retries: int
     """Repeated calls under the policy ``on_error="retry"``."""
+    late: NotRequired[int]
+    """Records that came too late for a window or join and had no output of their own: dropped.
+
+    Only for steps that can drop records so.
+    """
     busy_s: NotRequired[float]
     """Seconds in which its tasks worked."""
     idle_s: NotRequired[float]

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
+from sage_kernel_api.runnable import LateCountingRunnable
 from sage_kernel_default.engine.async_steps import AsyncStep
 from sage_kernel_default.engine.context import StepContext, Surroundings
 from sage_kernel_default.engine.failures import step_error
@@ -109,6 +111,8 @@ class Assembly:
         try:
             runnable = step.make(context)
             counters = self.steps[step.id]
+            if hasattr(runnable, "late_tally"):
+                counters.late.append((cast("LateCountingRunnable", runnable).late_tally, 0))
             return Operator(
                 step, runnable, context, counters, sees_keys=sees_keys, sees_times=sees_times
             )

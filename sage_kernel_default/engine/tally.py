@@ -28,6 +28,8 @@ class StepCounters:
     skipped: int = 0
     dead_lettered: int = 0
     retries: int = 0
+    late: list[Place] = field(default_factory=list)
+    """Empty for a step that drops nothing because it is late."""
     polled: int = 0
     keeps_count: bool = False
     """One record out for each one in, but for the failed ones; nothing else is counted."""
@@ -65,6 +67,8 @@ def step_status(counters: Iterable[StepCounters]) -> StepStatus:
         status["skipped"] += one.skipped
         status["dead_lettered"] += one.dead_lettered
         status["retries"] += one.retries
+        if one.late:
+            status["late"] = status.get("late", 0) + total(one.late)
     return status
 
 

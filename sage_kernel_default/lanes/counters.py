@@ -175,7 +175,9 @@ def _stillness(task: Task, lane: TaskLane) -> Stillness:
 def frozen(report: TaskReport) -> TaskReport:
     """Return the same counts as plain numbers that can travel."""
     steps = {
-        step: replace(one, ins=_sum(one.ins), outs=_sum(one.outs))
+        step: replace(
+            one, ins=_sum(one.ins), outs=_sum(one.outs), late=_sum(one.late) if one.late else []
+        )
         for step, one in report.steps.items()
     }
     edges = {number: _frozen_edge(one) for number, one in report.edges.items()}

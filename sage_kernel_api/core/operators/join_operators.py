@@ -54,7 +54,7 @@ class KeyedJoinOperator(TimeKeepingOperator):
 
     Attributes:
         late_outputs: By input: the side output of late records; None to drop them.
-        late_count: How many late records were dropped.
+        late_tally: How many late records were dropped, as a list of one.
     """
 
     needs: ClassVar[tuple[Capability, ...]] = (Capability.EVENT_TIME,)
@@ -71,7 +71,7 @@ class KeyedJoinOperator(TimeKeepingOperator):
     ) -> None:
         super().__init__(execution_context, function_class, *args, **kwargs)
         self.late_outputs: tuple[str | None, ...] = (None, None)
-        self.late_count: int = 0
+        self.late_tally = [0]
         if not isinstance(execution_context, SupportsKeyedState):
             raise ContextError(
                 f"Step {execution_context.name!r} keeps records by key, and this kernel has no "
@@ -106,7 +106,7 @@ class KeyedJoinOperator(TimeKeepingOperator):
         if not self._join.add(self._store.key, cast("Side", input_index), data, time_us):
             output = self.late_outputs[input_index]
             if output is None or not self.context.send_data(data, target=output):
-                self.late_count += 1
+                self.late_tally[0] += 1
 
     def on_watermark(self, watermark_us: int) -> None:
         """Emit what is known now, and forget what cannot be used any more."""
@@ -121,11 +121,11 @@ class KeyedJoinOperator(TimeKeepingOperator):
 
     def close(self) -> None:
         """Say how many late records there were that nobody wanted, and close the function."""
-        if self.late_count:
+        if self.late_tally[0]:
             self.logger.warning(
                 "step %s dropped %d late records; late_left= and late_right= keep them",
                 self.context.name,
-                self.late_count,
+                self.late_tally[0],
             )
         super().close()
 

@@ -46,7 +46,7 @@ class WindowOperator(TimeKeepingOperator):
         late_outputs: By input: the side output of late records; None to drop them.
         finish_result: Makes the result of key, window and folded value; None to take the latter.
         needs_time: Whether a record without event time is an error.
-        late_count: How many late records were dropped.
+        late_tally: How many late records were dropped, as a list of one.
     """
 
     keeps_keyed_state = True
@@ -66,7 +66,7 @@ class WindowOperator(TimeKeepingOperator):
         self.late_outputs: tuple[str | None, ...] = (None,)
         self.finish_result: Callable[[Payload, Any, Payload], Payload] | None = None
         self.needs_time = True
-        self.late_count: int = 0
+        self.late_tally = [0]
         if not isinstance(execution_context, SupportsKeyedState):
             raise ContextError(
                 f"Step {execution_context.name!r} keeps windows by key, and this kernel has no "
@@ -137,12 +137,12 @@ class WindowOperator(TimeKeepingOperator):
 
     def close(self) -> None:
         """Say how many late records there were that nobody wanted, and close the function."""
-        if self.late_count:
+        if self.late_tally[0]:
             self.logger.warning(
                 "step %s dropped %d late records; late_output=OutputTag(...) keeps them, "
                 "allowed_lateness_s= takes them in",
                 self.context.name,
-                self.late_count,
+                self.late_tally[0],
             )
         super().close()
 
@@ -164,7 +164,7 @@ class WindowOperator(TimeKeepingOperator):
     def _take_late(self, data: Payload, input_index: int) -> None:
         output = self.late_outputs[input_index]
         if output is None or not self.context.send_data(data, target=output):
-            self.late_count += 1
+            self.late_tally[0] += 1
 
     def _fire(self, key: Payload, window: Any, kept: Payload, time_us: int | None) -> None:
         store, timed, send = self._store, self._timed, self.context.send_data
