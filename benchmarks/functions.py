@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import marshal
+import random
 from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
@@ -25,6 +26,7 @@ __all__ = [
     "digest",
     "integers",
     "is_even",
+    "many_keys",
     "text_lines",
     "triple",
 ]
@@ -126,6 +128,24 @@ def text_lines(words: int) -> list[str]:
             line.append(f"word{(seed >> 8) % _VOCABULARY}")
         lines.append(" ".join(line))
     return lines
+
+
+def many_keys(records: int, *, is_skewed: bool) -> list[Pair]:
+    """Return counts of 1 for a quarter as many words: each word once, then at random.
+
+    Args:
+        records: How many.
+        is_skewed: Nine in ten of the later ones go to a hundredth of the words; else all alike.
+    """
+    keys = max(1, records // 4)
+    few = max(1, keys // 100)
+    rng = random.Random(2)
+    chosen = [
+        rng.randrange(few if is_skewed and rng.random() < 0.9 else keys)
+        for _ in range(records - keys)
+    ]
+    words = [f"word{number}" for number in range(keys)]
+    return [(words[number], 1) for number in (*range(keys), *chosen)]
 
 
 def digest(values: Iterable[Any], *, ordered: bool = True) -> str:

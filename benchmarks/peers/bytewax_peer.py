@@ -6,9 +6,12 @@ The own source cuts them from the list, as a user in need of speed would write i
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterable
+from datetime import timedelta
 from functools import partial
 from importlib import import_module
+from operator import itemgetter
 from typing import Any
 
 from benchmarks.functions import (
@@ -24,6 +27,7 @@ from benchmarks.functions import (
     digest,
     integers,
     is_even,
+    many_keys,
     text_lines,
     triple,
 )
@@ -36,9 +40,11 @@ __all__ = ["PEER"]
 _flows: Any = import_module("bytewax.dataflow")
 _inputs: Any = import_module("bytewax.inputs")
 _op: Any = import_module("bytewax.operators")
+_recovery: Any = import_module("bytewax.recovery")
 _testing: Any = import_module("bytewax.testing")
 
 _BATCHES = (1, 10, 100, 1000, 5000)
+_NO_RECOVERY = "bytewax, no recovery"
 _OWN_SOURCE = "bytewax, own source"
 
 
@@ -101,6 +107,30 @@ def _keyed(batch: int, source: Callable[..., Any], size: int) -> Sample:
     return Sample(seconds, len(found), digest((pair for _, pair in found), ordered=False))
 
 
+def _counting(is_skewed: bool, epoch_s: float | None, batch: int, size: int) -> Sample:
+    """Count a million words: keyed state, with recovery on or without."""
+    merge = MergeCounts().execute
+    found: list[int] = []
+
+    def count(state: Pair | None, pair: Pair) -> tuple[Pair, int]:
+        merged = pair if state is None else merge(state, pair)
+        return merged, merged[1]
+
+    flow, stream = _input(many_keys(size, is_skewed=is_skewed), batch, _testing.TestingSource)
+    stream = _op.key_on("key", stream, WordOf().execute)
+    stream = _op.stateful_map("count", stream, count)
+    stream = _op.map("bare", stream, itemgetter(1))
+    _op.output("output", stream, _testing.TestingSink(found))
+    with tempfile.TemporaryDirectory() as directory:
+        options: dict[str, Any] = {}
+        if epoch_s is not None:
+            _recovery.init_db_dir(directory, 1)
+            options["epoch_interval"] = timedelta(seconds=epoch_s)
+            options["recovery_config"] = _recovery.RecoveryConfig(directory)
+        seconds = timed(lambda: _testing.run_main(flow, **options))
+    return Sample(seconds, size, digest(found, ordered=False))
+
+
 def _fanout(batch: int, source: Callable[..., Any], size: int) -> Sample:
     sinks: tuple[list[int], ...] = ([], [], [])
     flow, stream = _input(integers(size), batch, source)
@@ -143,6 +173,16 @@ PEER = Peer(
         "keyed/reduce": _ways(_keyed, (100, 1000)),
         "keyed/state": _ways(_keyed, (100, 1000)),
         "fanout/three": _ways(_fanout),
+        **{
+            f"checkpoints/{name}": [
+                Run("recovery batch=100", partial(work, 1.0, 100)),
+                Run("batch=100", partial(work, None, 100), _NO_RECOVERY),
+            ]
+            for name, work in {
+                "skewed": partial(_counting, True),
+                "uniform": partial(_counting, False),
+            }.items()
+        },
         "cpu/lanes=2": [
             Run(f"-w {workers} batch={batch}", partial(_cpu, workers, batch))
             for workers in (1, 2)

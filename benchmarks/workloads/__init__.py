@@ -9,6 +9,7 @@ from benchmarks.values import Case
 from benchmarks.workloads import (
     async_calls,
     chain,
+    checkpoints,
     cpu,
     exchange,
     facade,
@@ -39,6 +40,7 @@ WORKLOADS: Mapping[str, CasesOf] = {
     "scaling": scaling.cases,
     "plan": planning.cases,
     "soak": soak.cases,
+    "checkpoints": checkpoints.cases,
     "facade": facade.cases,
     "import": import_time.cases,
 }

@@ -11,6 +11,8 @@ choose values, never code: classes come from an allow-list, pickle needs a key.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
+from itertools import chain
 from typing import Any, Final
 
 import msgspec
@@ -49,6 +51,15 @@ MAX_VALUE_BYTES: Final = 256 * 1024 * 1024
 _SCALARS: Final[frozenset[type[Any]]] = frozenset({type(None), bool, int, float, str, bytes})
 _encode = Encoder().encode
 _split = Decoder(list[Raw])
+_as_tuple = partial(Ext, Code.TUPLE)
+_TUPLE: Final[frozenset[type[Any]]] = frozenset({tuple})
+
+
+def _are_plain_tuples(values: Sequence[Payload]) -> bool:
+    """Tell whether all are tuples of scalars: what most columns hold that are not scalars alone."""
+    return _TUPLE.issuperset(map(type, values)) and _SCALARS.issuperset(
+        map(type, chain.from_iterable(values))
+    )
 
 
 def split_column(column: bytes) -> list[Raw]:
@@ -183,6 +194,8 @@ class ValueCodec:
             return [self._lower(value, depth, is_careful) for value in values]
         if _SCALARS.issuperset(map(type, values)):
             return values
+        if depth < MAX_DEPTH and _are_plain_tuples(values):
+            return [*map(_as_tuple, map(_encode, values))]
         lowered: list[Payload] = []
         for value in values:
             kind = type(value)

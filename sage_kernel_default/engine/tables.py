@@ -125,9 +125,9 @@ class TrackedTable(MutableMapping[Payload, Payload]):
     def take_changes(self) -> TableChanges | None:
         """Return what has changed since the last `settle`; None if nothing has.
 
-        All entries, as a new base, when what was stored since the last base is half of what the
-        table has: so the store need not merge large tables, holds little more than they have, and
-        a snapshot costs, on average, what has changed.
+        All entries, as a new base, when as much was stored since the last base as the table has:
+        so the store need not merge large tables, holds at most twice of what they have, and a
+        snapshot costs, on average, twice of what has changed.
         """
         delta, deleted = self.delta, self._deleted
         if not delta and not deleted and not self._wants_base:
@@ -135,7 +135,7 @@ class TrackedTable(MutableMapping[Payload, Payload]):
         gone = [key for key in deleted if key not in delta]
         changed = len(delta) + len(gone)
         self.base.update(delta)
-        limit = max(len(self.base) + len(self.base) // 2, _BASE_FROM)
+        limit = max(2 * len(self.base), _BASE_FROM)
         is_base = self._wants_base or self._stored + changed > limit
         self._stored = len(self.base) if is_base else self._stored + changed
         self._wants_base = False
