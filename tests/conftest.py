@@ -6,6 +6,9 @@ marked ``soak``, evidence that takes minutes and a quiet machine, run by hand (`
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import settings
 
@@ -30,3 +33,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=left_out)
         kept = set(items) - set(left_out)
         items[:] = [item for item in items if item in kept]
+
+
+@pytest.fixture(autouse=True)
+def log_levels_as_found() -> Iterator[None]:
+    """An environment sets its kernel's log level for the whole process, as users want it."""
+    yield
+    logging.getLogger("sage_kernel").setLevel(logging.NOTSET)
+    logging.getLogger("sage_kernel.mock").setLevel(logging.NOTSET)
