@@ -69,6 +69,12 @@ class Outlet:
         return self if by_key and self._loop is None else None
 
     @property
+    def fitting(self) -> int | None:
+        """Return how many records a frame should have at most; see `Channel`."""
+        known = [fits for channel in self.channels if (fits := channel.fitting) is not None]
+        return min(known, default=None)
+
+    @property
     def is_full(self) -> bool:
         """True if some receiver has no room."""
         return any(channel.is_full for channel in self.channels)
