@@ -84,7 +84,7 @@ def _link(descriptor: int) -> Link:
     return Link(end)
 
 
-_FLUSH_FACTOR: Final = 16
+_FLUSH_FACTOR: Final = 4
 """A frame between processes costs about 0.2 ms at its ends: slow steps send fewer and larger ones.
 
 Only a lane that is always busy fills such a frame, and then records wait for it anyway: as long
