@@ -18,6 +18,9 @@ settings.load_profile("project")
 
 _TIERS = ("slow", "soak")
 
+_DEAR = ("mypy_errors", "pyright_errors", "mypy_cache", "wheels", "project", "report")
+"""Fixtures that take long to make: with ``-n`` all their tests go to one worker, which has them."""
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     for tier in _TIERS:
@@ -33,6 +36,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=left_out)
         kept = set(items) - set(left_out)
         items[:] = [item for item in items if item in kept]
+    for item in items:
+        for name in _DEAR:
+            if name in getattr(item, "fixturenames", ()):
+                item.add_marker(pytest.mark.xdist_group(name))
 
 
 @pytest.fixture(autouse=True)
