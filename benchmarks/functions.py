@@ -131,13 +131,13 @@ def text_lines(words: int) -> list[str]:
 
 
 def many_keys(records: int, *, is_skewed: bool) -> list[Pair]:
-    """Return counts of 1 for a quarter as many words: each word once, then at random.
+    """Return counts of 1 for a seventh as many words: each word once, then at random.
 
     Args:
         records: How many.
         is_skewed: Nine in ten of the later ones go to a hundredth of the words; else all alike.
     """
-    keys = max(1, records // 4)
+    keys = max(1, records // 7)
     few = max(1, keys // 100)
     rng = random.Random(2)
     chosen = [

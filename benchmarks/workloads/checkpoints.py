@@ -52,7 +52,7 @@ def _throughput(kernel: str, name: str, *, is_skewed: bool) -> Case:
     )
     aims = (Aim(against=_WITHOUT, at_least=0.85), Aim(against="bytewax", at_least=1.0))
     return Case(
-        *("checkpoints", name, sides, 4_000_000, 8_000),
+        *("checkpoints", name, sides, 7_000_000, 7_000),
         peers=True,
         repetitions=3,
         aims=aims,
