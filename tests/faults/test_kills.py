@@ -27,20 +27,22 @@ _FOLDER = "/dev/shm" if os.path.isdir("/dev/shm") else None
 def test_no_kill_loses_or_repeats_a_record(seeds: range, least_kills: int) -> None:
     """Whoever counts money with this kernel would count it wrong (R1, R2, R3)."""
     total = Tally()
+    kinds = ["time", "bytes", "place"] + ["call"] * bool(CALLS)
 
     with templates(_BESIDE, random.Random(1)) as pool, ThreadPoolExecutor(_BESIDE) as workers:
-        jobs = [
-            workers.submit(run_lineage, name, seed, pool, folder=_FOLDER)
-            for seed in seeds
-            for name in WORKLOADS
-        ]
-        for job in jobs:
-            total.add(job.result())
+        for seed in seeds:
+            jobs = [
+                workers.submit(run_lineage, name, seed, pool, folder=_FOLDER) for name in WORKLOADS
+            ]
+            for job in jobs:
+                total.add(job.result())
+            # A job on a busy machine takes longer, and so more kills: fewer jobs will do then.
+            if total.kills >= least_kills and all(map(total.of_kind, kinds)):
+                break
 
     assert not total.problems, "\n".join(total.problems)
     # A run whose fault hit nothing is void; enough of them must have hit.
-    assert total.kills >= max(least_kills, 2 * len(jobs) - 4), total
-    kinds = ["time", "bytes", "place"] + ["call"] * bool(CALLS)
-    assert all(total.of_kind(kind) for kind in kinds), total
+    assert total.kills >= least_kills, total
+    assert all(map(total.of_kind, kinds)), total
     if least_kills >= 200:
         assert all(total.with_signal(name) for name in ("KILL", "TERM", "INT", "STOP")), total
