@@ -49,6 +49,16 @@ def test_the_default_kernel_keeps_it_on_process_lanes(profile: Profile) -> None:
     assert found.is_kept, problems_of(found) or found.results
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("profile", Profile)
+def test_the_simulated_kernel_keeps_what_it_declares(profile: Profile) -> None:
+    """What passes in a simulation would fail in production, or the other way round."""
+    found = verify_kernel("default?driver=sim", [profile])
+
+    assert found.is_kept, problems_of(found) or found.results
+
+
 @pytest.mark.soak
 @pytest.mark.parametrize(
     "spec", ["default?frame_size=16&channel_capacity=32", "mock?seed=7"], ids=["small", "seeded"]
