@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from sage_kernel_api.errors import KernelClosedError
 from sage_kernel_api.plugins import check_kernel
+from sage_kernel_api.plugins.check import parts_of
 from sage_kernel_api.testing.contract_test import promise
 from sage_kernel_api.testing.expectations import (
     expect,
@@ -21,6 +22,7 @@ from sage_kernel_api.testing.expectations import (
 from sage_kernel_api.testing.moving_time import HAND
 from sage_kernel_api.testing.plain_pipelines import PlainSource, pipeline, step
 from sage_kernel_api.testing.profiles import Profile
+from sage_kernel_api.testing.return_types import return_type_problems
 from sage_kernel_api.testing.workbench import Env, Workbench
 from sage_kernel_api.values import API_VERSION, Capability, JobState
 
@@ -37,6 +39,18 @@ STARTERS: dict[str, Callable[[Workbench], object]] = {
 def every_member_has_the_signature_of_the_contract(bench: Workbench) -> None:
     """Members and managers have the names, parameters and kinds that the Protocols ask for."""
     check_kernel(bench.kernel)
+
+
+@promise(Profile.CORE)
+def what_members_say_to_return_fits(bench: Workbench) -> None:
+    """The annotated results of members are those of the Protocols, or narrower."""
+    problems = [
+        problem
+        for part, protocol in parts_of(bench.kernel)
+        for problem in return_type_problems(part, protocol)
+    ]
+
+    expect(not problems, "\n".join(problems))
 
 
 @promise(Profile.CORE)

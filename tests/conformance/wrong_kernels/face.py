@@ -11,7 +11,9 @@ import threading
 from typing import Any
 
 from sage_kernel_api.testing.profiles import Profile
+from sage_kernel_api.values import JobId
 from sage_kernel_mock import MockKernelFacade, MockOptions
+from sage_kernel_mock.jobs import MockJobManager
 from tests.conformance.wrong_kernels.faults import fault, mock_kernel
 
 CORE = Profile.CORE
@@ -41,6 +43,22 @@ def lacks_a_member() -> Any:
             self.shutdown = self._kernel.shutdown
 
     return Lacks()
+
+
+class _SaysText(MockJobManager):
+    """Returns what it must, and says that it returns something else."""
+
+    def delete_job(self, job_id: JobId) -> str:  # type: ignore[override]  # the fault
+        """Do it all the same."""
+        done: Any = super().delete_job(job_id)
+        return done  # type: ignore[no-any-return]  # it is a bool
+
+
+@fault(CORE)
+def says_that_it_returns_something_else() -> Any:
+    kernel = mock_kernel()
+    kernel.job_manager.__class__ = _SaysText
+    return kernel
 
 
 class _NewManagers(MockKernelFacade):
