@@ -226,6 +226,16 @@ class Task:
             runnable, self.runnable = self.runnable, None
             self._guard("close", runnable.close)
 
+    def act(self, doing: str, call: Callable[[], T]) -> T:
+        """Run other user code of the step; *doing* is what journal and faults call it.
+
+        Raises:
+            StepError: The user's code raised.
+        """
+        result = self._guard(doing, call)
+        self._count_sent()
+        return result
+
     def discard(self) -> None:
         """Forget what is in the inbox, after a failure."""
         self._inbox.clear()
