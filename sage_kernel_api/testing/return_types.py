@@ -34,7 +34,7 @@ def return_type_problems(part: object, protocol: type) -> Iterator[str]:
 def _returned(member: object) -> Any:
     function = member.fget if isinstance(member, property) else member
     try:
-        return get_type_hints(function).get("return", _UNKNOWN)  # type: ignore[arg-type]  # any object; it raises for those without hints
+        return get_type_hints(function).get("return", _UNKNOWN)
     except Exception:  # noqa: BLE001 - names that exist for type checkers only
         return _UNKNOWN
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Never
 
 import pytest
 
@@ -48,7 +49,7 @@ class Ledger(TransactionalSinkFunction[str]):
             self.visible.append(handle)
 
 
-def ledger() -> tuple[StepHarness[str, object], list[str], list[str]]:
+def ledger() -> tuple[StepHarness[str, Never], list[str], list[str]]:
     """Return a sink under test, its calls, and what is visible."""
     calls, visible = list[str](), list[str]()
     return StepHarness(Ledger, calls, visible), calls, visible
