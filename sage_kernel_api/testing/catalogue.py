@@ -62,6 +62,7 @@ _MODULES: Final = (
     "restarts",
     "savepoints",
     "transactions",
+    "past_the_kernel",
     "models",
 )
 
