@@ -12,8 +12,8 @@ from sage_kernel_api.storage.value_codec import ValueCodec
 from sage_kernel_api.testing.script import Pause, ScriptAbortError, ScriptMark, Watermark
 from sage_kernel_api.values import Payload
 from sage_kernel_mock.harness.bench import Bench
-from sage_kernel_mock.harness.snapshot import StepSnapshot, take_snapshot
 from sage_kernel_mock.harness.step_life import StepLife
+from sage_kernel_mock.snapshot import StepSnapshot, take_snapshot
 
 __all__ = ["StepActs"]
 

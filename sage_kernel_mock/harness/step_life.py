@@ -19,9 +19,9 @@ from sage_kernel_mock.facade import MockKernelFacade
 from sage_kernel_mock.faults import Faults
 from sage_kernel_mock.harness.bench import Bench
 from sage_kernel_mock.harness.description import Build, Surroundings, describe_step
-from sage_kernel_mock.harness.snapshot import StepSnapshot, restore_step
 from sage_kernel_mock.journal import Journal
 from sage_kernel_mock.scripts import ServiceScripts
+from sage_kernel_mock.snapshot import StepSnapshot, restore_step
 
 __all__ = ["StepLife"]
 

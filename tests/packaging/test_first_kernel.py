@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from sage_kernel_api.cli.exit_codes import ExitCode
+
 
 class Fresh:
     """An environment that has pip, and commands that see nothing but it."""
@@ -53,4 +55,4 @@ def test_three_commands_lead_to_a_verified_kernel(wheels: dict[str, Path], tmp_p
     kernel = tmp_path / "demo" / "sage_kernel_demo" / "kernel.py"
     kernel.write_text(kernel.read_text().replace("def list_jobs(self)", "def all_jobs(self)"))
     write = "write: def list_jobs(self) -> list[JobStatus]"
-    assert write in fresh("sage-kernel", "typecheck", "demo", code=1)
+    assert write in fresh("sage-kernel", "typecheck", "demo", code=ExitCode.KERNEL)
