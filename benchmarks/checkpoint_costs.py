@@ -105,7 +105,7 @@ def throughput(keys: int, rounds: int) -> None:
         "9 of 10 to 1 % of them": lambda: rng.randrange(keys if rng.random() < 0.1 else few),
     }
     for name, choose in workloads.items():
-        records = [*range(keys), *(choose() for _ in range(3 * keys))]
+        records = [*range(keys), *(choose() for _ in range(6 * keys))]
         ratios = []
         for _ in range(rounds):
             without, cpu_without, _ = _timed(records, None)

@@ -134,8 +134,8 @@ class FusibleRunnable(Runnable, Protocol):
     def reads_key(self) -> bool:
         """Tell whether ``call`` may ask the context for the record's key.
 
-        If False, a kernel need not set the current key before calling. After ``open`` it
-        does not change.
+        If False, a kernel need not set the current key before calling ``call``; ``process`` of a
+        reduce needs it always. It does not change.
         """
 
 

@@ -19,6 +19,7 @@ from sage_kernel_api.kernel_facade import (
     SupportsTasks,
 )
 from sage_kernel_api.lifecycle import CheckpointConfig, PipelineConfig
+from sage_kernel_api.logging.standard_loggers import StandardLoggerFactory
 from sage_kernel_api.plugins import (
     notify_checkpoint_completed,
     notify_job_status,
@@ -38,7 +39,6 @@ from sage_kernel_default.jobs.stores import store_in_files
 from sage_kernel_default.lanes import Driver, ThreadDriver
 from sage_kernel_default.lanes.simulated import SimulatedDriver
 from sage_kernel_default.lanes.world_clock import WorldClock
-from sage_kernel_default.loggers import StandardLoggerFactory
 from sage_kernel_default.options import DefaultOptions
 from sage_kernel_default.services import (
     InlineHost,
@@ -132,7 +132,7 @@ class DefaultKernelFacade:
         self._is_announced = False
         self._closing = threading.Lock()
         self._driver: Driver = self.simulation or ThreadDriver()
-        self.logger_factory = StandardLoggerFactory()
+        self.logger_factory = StandardLoggerFactory("sage_kernel")
         self._registry = self._make_registry("", None)
         self.service_manager = LocalServiceManager(self._registry, self._begin)
         self.queue_manager = LocalQueueManager(

@@ -16,7 +16,7 @@ class DefaultOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
     frame_size: Annotated[
         int, msgspec.Meta(ge=1, le=65_536, description="Most records that a step takes at once.")
-    ] = 4096
+    ] = 16_384
     flush_ms: Annotated[
         float,
         msgspec.Meta(
@@ -24,7 +24,7 @@ class DefaultOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
             le=1000,
             description="Milliseconds that a step may work on a frame before its results go on.",
         ),
-    ] = 0.5
+    ] = 2.0
     channel_capacity: Annotated[
         int,
         msgspec.Meta(ge=1, description="Records between two tasks before the sender waits."),

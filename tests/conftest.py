@@ -6,6 +6,9 @@ marked ``soak``, evidence that takes minutes and a quiet machine, run by hand (`
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import settings
 
@@ -14,6 +17,9 @@ settings.register_profile("project", deadline=None)
 settings.load_profile("project")
 
 _TIERS = ("slow", "soak")
+
+_DEAR = ("mypy_errors", "pyright_errors", "mypy_cache", "wheels", "project", "report")
+"""Fixtures that take long to make: with ``-n`` all their tests go to one worker, which has them."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -30,3 +36,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=left_out)
         kept = set(items) - set(left_out)
         items[:] = [item for item in items if item in kept]
+    for item in items:
+        for name in _DEAR:
+            if name in getattr(item, "fixturenames", ()):
+                item.add_marker(pytest.mark.xdist_group(name))
+
+
+@pytest.fixture(autouse=True)
+def log_levels_as_found() -> Iterator[None]:
+    """An environment sets its kernel's log level for the whole process, as users want it."""
+    yield
+    logging.getLogger("sage_kernel").setLevel(logging.NOTSET)
+    logging.getLogger("sage_kernel.mock").setLevel(logging.NOTSET)

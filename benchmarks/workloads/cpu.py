@@ -19,7 +19,8 @@ def cases(kernel: str) -> Sequence[Case]:
         LocalSide(HAND, _hand, "one core"),
         LocalSide(SAGE, partial(_sage, kernel), "process lanes=2"),
     )
-    return (Case("cpu", "lanes=2", sides, 80_000, 500, peers=True, aims=(Aim(at_least=1.8),)),)
+    aims = (Aim(at_least=1.8),)
+    return (Case("cpu", "lanes=2", sides, 250_000, 500, peers=True, aims=aims, scales=False),)
 
 
 def _hand(size: int) -> Sample:

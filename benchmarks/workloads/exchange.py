@@ -40,7 +40,7 @@ def cases(kernel: str) -> Sequence[Case]:
             "exchange",
             "arrays",
             arrays,
-            5_000,
+            12_000,
             40,
             unit="arrays",
             aims=(Aim(against=None, detail="of_bar", at_least=1.0),),
@@ -54,7 +54,7 @@ def _tuples(name: str, kernel: str, placement: Placement, aims: tuple[Aim, ...])
         LocalSide(HAND, _hand, "one core"),
         LocalSide(SAGE, partial(_sage, kernel, placement), "parallelism=2"),
     )
-    return Case("exchange", name, sides, 1_000_000, 8_000, aims=aims)
+    return Case("exchange", name, sides, 3_000_000, 8_000, aims=aims, scales=False)
 
 
 def _pairs(size: int) -> list[Pair]:

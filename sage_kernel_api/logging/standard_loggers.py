@@ -29,8 +29,8 @@ class StandardLoggerFactory:
         self._root = logging.getLogger(root)
 
     def get_logger(self, name: str) -> Logger:
-        """Return the child of that name; the same one each time."""
-        return self._root.getChild(name)
+        """Return the child of that name, without one the root; the same one each time."""
+        return self._root.getChild(name) if name else self._root
 
     def set_level(self, level: LogLevel) -> None:
         """Set the least level that is written.

@@ -10,6 +10,7 @@ choose values, never code: classes come from an allow-list, pickle needs a key.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
@@ -48,6 +49,9 @@ MAX_VALUE_BYTES: Final = 256 * 1024 * 1024
 # What msgpack has itself, and gives back with the type that it took.
 _SCALARS: Final[frozenset[type[Any]]] = frozenset({type(None), bool, int, float, str, bytes})
 _encode = Encoder().encode
+# From how many bytes on the nesting of an extension is counted; fewer hold half as many levels at
+# most, which fit on any stack.
+_COUNTED_BYTES: Final = 1024
 _split = Decoder(list[Raw])
 
 
@@ -242,7 +246,7 @@ class ValueCodec:
         except StateError:
             raise
         except RecursionError:
-            raise StateError("Stored values are nested too deeply to be read.") from None
+            raise StateError(_TOO_DEEP) from None
         except Exception as error:
             # Hostile bytes reach constructors of many types; each has exceptions of its own.
             raise StateError(
@@ -250,6 +254,19 @@ class ValueCodec:
             ) from error
 
     def _read_extension(self, code: int, data: memoryview) -> Payload:
+        if len(data) < _COUNTED_BYTES:
+            return self._read_content(code, data)
+        # Each level is a call in C and one in Python. The recursion limit, which a program may have
+        # raised, is no guard for the stack.
+        if _nesting.depth > MAX_DEPTH:
+            raise StateError(_TOO_DEEP)
+        _nesting.depth += 1
+        try:
+            return self._read_content(code, data)
+        finally:
+            _nesting.depth -= 1
+
+    def _read_content(self, code: int, data: memoryview) -> Payload:
         if code == Code.TUPLE:
             return self._decode_tuple(data)
         if code in FROM_PARTS:
@@ -280,6 +297,14 @@ class ValueCodec:
                 "renamed)."
             )
         return entry.from_plain(plain)
+
+
+class _Nesting(threading.local):
+    depth = 0
+
+
+_nesting = _Nesting()
+_TOO_DEEP: Final = "Stored values are nested too deeply to be read."
 
 
 def _lower_scalar(value: Payload) -> Payload:

@@ -28,6 +28,7 @@ class LocalChannel(Channel):
         "_reader",
         "_writer",
         "consumed",
+        "fitting",
         "sent",
     )
 
@@ -38,6 +39,7 @@ class LocalChannel(Channel):
         self._has_writer_ended = False
         self._writer = writer
         self._reader = reader
+        self.fitting: int | None = None
         self.sent = 0
         self.consumed = 0
 

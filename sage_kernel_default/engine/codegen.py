@@ -9,31 +9,15 @@ frame's variables tell the record.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
-from itertools import chain
-from types import BuiltinMethodType
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Any
 
-from sage_kernel_api.runnable import (
-    KIND_ASSIGN_TIME,
-    KIND_FILTER,
-    KIND_FLATMAP,
-    KIND_KEY_BY,
-    KIND_MAP,
-    KIND_REDUCE,
-    KIND_SINK,
-)
-from sage_kernel_default.engine.operators import Operator
-from sage_kernel_default.engine.segments import Buffer, Router, Segment
-from sage_kernel_default.engine.tables import TrackedTable
-from sage_kernel_default.engine.tally import EdgeCounters
+from sage_kernel_default.engine.loop_body import Blame, LoopBody
+from sage_kernel_default.engine.loop_draft import LoopDraft
+from sage_kernel_default.engine.segments import Buffer, Segment
 from sage_kernel_default.plan import Edge
 
-__all__ = ["LoopSource", "LoopWriter"]
-
-_BREATHE_AFTER = 4096
-"""Items of a flatmap after which a loop looks whether it must wait or stop."""
+__all__ = ["LoopSource", "write_loop"]
 
 
 @dataclass(slots=True, eq=False)
@@ -42,121 +26,53 @@ class LoopSource:
 
     text: str
     names: dict[str, Any]
-    lines: dict[int, tuple[Operator, str, str]]
+    lines: dict[int, Blame]
     """For a line: the step that works there, and the variables of its record and key."""
 
 
-@dataclass(slots=True, eq=False)
-class LoopWriter:
-    """Writes the loop of one segment; used once.
+def write_loop(segment: Segment, draft: LoopDraft) -> LoopSource:
+    """Write the loop of *segment* and connect the counters with its tally."""
+    count = draft.count("len(values)")
+    if segment.is_input:
+        draft.counters_of(segment.edges[0]).consumed.append((draft.tally, 0))
+    body = LoopBody(draft, "t" if segment.is_timed else "None")
+    key = "k" if segment.is_keyed else "None"
+    for edge in segment.edges:
+        if (buffer := None if segment.is_input else draft.buffer_of(edge)) is not None:
+            _pass_on(draft, edge, buffer, count, segment)
+        else:
+            body.step(edge, "v", key, count, indent=2, from_buffer=segment.is_input)
+    return _assemble(draft, body, segment)
 
-    Attributes:
-        operator_of: The running steps of the task.
-        outputs_of: Edges by step and output.
-        buffer_of: Where an edge's records are put, if they leave this loop; None to inline.
-        counters_of: The ledger of an edge.
-        breathe: Called now and then by loops that can go on for long within one record.
-    """
 
-    operator_of: Callable[[str], Operator]
-    outputs_of: Callable[[str], list[Edge]]
-    buffer_of: Callable[[Edge], Buffer | None]
-    counters_of: Callable[[Edge], EdgeCounters]
-    breathe: Callable[[], None]
-    _lines: list[str] = field(default_factory=list)
-    _names: dict[str, Any] = field(default_factory=dict)
-    _counts: list[str] = field(default_factory=list)
-    _prologue: list[str] = field(default_factory=list)
-    _epilogue: list[str] = field(default_factory=list)
-    _tally: list[int] = field(default_factory=list)
-    _fresh: int = 0
+def _pass_on(draft: LoopDraft, edge: Edge, buffer: Buffer, count: str, segment: Segment) -> None:
+    """Hand the records of the whole run to another buffer at once."""
+    draft.at_end(f"{draft.bind('into', buffer.values.extend)}(values)")
+    if buffer.is_keyed:
+        keys = "keys" if segment.is_keyed else f"[None] * {count}"
+        draft.at_end(f"{draft.bind('keys_into', buffer.keys.extend)}({keys})")
+    if buffer.is_timed:
+        times = "times" if segment.is_timed else f"[None] * {count}"
+        draft.at_end(f"{draft.bind('times_into', buffer.times.extend)}({times})")
+    draft.count_produced(edge, count)
 
-    def write(self, segment: Segment) -> LoopSource:
-        """Write the loop of *segment* and connect the counters with its tally."""
-        self._tally = segment.tally
-        count = self._count("len(values)")
-        if segment.is_input:
-            self.counters_of(segment.edges[0]).consumed.append((self._tally, 0))
-        body = LoopBody(self, "t" if segment.is_timed else "None")
-        key = "k" if segment.is_keyed else "None"
-        for edge in segment.edges:
-            if (buffer := None if segment.is_input else self.buffer_of(edge)) is not None:
-                self._pass_on(edge, buffer, count, segment)
-            else:
-                body.step(edge, "v", key, count, indent=2, from_buffer=segment.is_input)
-        return self._assemble(body, segment)
 
-    def _pass_on(self, edge: Edge, buffer: Buffer, count: str, segment: Segment) -> None:
-        """Hand the records of the whole run to another buffer at once."""
-        self._epilogue.append(f"{self.bind('into', buffer.values.extend)}(values)")
-        if buffer.is_keyed:
-            keys = "keys" if segment.is_keyed else f"[None] * {count}"
-            self._epilogue.append(f"{self.bind('keys_into', buffer.keys.extend)}({keys})")
-        if buffer.is_timed:
-            times = "times" if segment.is_timed else f"[None] * {count}"
-            self._epilogue.append(f"{self.bind('times_into', buffer.times.extend)}({times})")
-        self.count_produced(edge, count)
-
-    def _assemble(self, body: LoopBody, segment: Segment) -> LoopSource:
-        parameters = "".join(f", {name}={name}" for name in self._names)
-        head = [f"def run(values, keys, times{parameters}):"]
-        head += [f"    {line}" for line in self._prologue]
-        if body.lines:
-            head.append(f"    for {_columns(segment)}:")
-        tail = [f"    {line}" for line in self._epilogue]
-        self._names["tally"] = self._tally
-        tail += [f"    tally[{index}] += int({name})" for index, name in enumerate(self._counts)]
-        lines = [*head, *(text for text, _ in body.lines), *tail]
-        steps = {
-            len(head) + offset: step
-            for offset, (_, step) in enumerate(body.lines, start=1)
-            if step is not None
-        }
-        return LoopSource("\n".join(lines) + "\n", self._names, steps)
-
-    # --- names and counters, also for the body -------------------------------------------
-
-    def bind(self, stem: str, thing: object) -> str:
-        """Return a new name of the loop that stands for *thing*."""
-        self._fresh += 1
-        name = f"{stem}_{self._fresh}"
-        self._names[name] = thing
-        return name
-
-    def variable(self, stem: str) -> str:
-        """Return a new name for a variable of the loop."""
-        self._fresh += 1
-        return f"{stem}_{self._fresh}"
-
-    def _count(self, start: str) -> str:
-        name = f"n_{len(self._counts)}"
-        self._counts.append(name)
-        self._prologue.append(f"{name} = {start}")
-        self._tally.append(0)
-        return name
-
-    def count(self, start: str = "0.0") -> str:
-        """Return a new counter that begins at 0 in each run."""
-        # A float is counted up faster than an int beyond 256, and as exactly in one frame.
-        return self._count(start)
-
-    def place(self, count: str) -> tuple[list[int], int]:
-        """Return where a counter is added up."""
-        return self._tally, self._counts.index(count)
-
-    def count_produced(self, edge: Edge, count: str) -> None:
-        """Let *count* be what *edge* was given; channels count for themselves."""
-        ledger = self.counters_of(edge)
-        if not ledger.channels:
-            ledger.produced.append(self.place(count))
-
-    def at_start(self, line: str) -> None:
-        """Add a line that runs before the loop."""
-        self._prologue.append(line)
-
-    def at_end(self, line: str) -> None:
-        """Add a line that runs after the loop."""
-        self._epilogue.append(line)
+def _assemble(draft: LoopDraft, body: LoopBody, segment: Segment) -> LoopSource:
+    parameters = "".join(f", {name}={name}" for name in draft.names)
+    head = [f"def run(values, keys, times{parameters}):"]
+    head += [f"    {line}" for line in draft.prologue]
+    if body.lines:
+        head.append(f"    for {_columns(segment)}:")
+    tail = [f"    {line}" for line in draft.epilogue]
+    draft.names["tally"] = draft.tally
+    tail += [f"    tally[{index}] += int({name})" for index, name in enumerate(draft.counts)]
+    lines = [*head, *(text for text, _ in body.lines), *tail]
+    steps = {
+        len(head) + offset: step
+        for offset, (_, step) in enumerate(body.lines, start=1)
+        if step is not None
+    }
+    return LoopSource("\n".join(lines) + "\n", draft.names, steps)
 
 
 def _columns(segment: Segment) -> str:
@@ -167,319 +83,3 @@ def _columns(segment: Segment) -> str:
         return "v in values"
     names, lists = zip(*columns, strict=True)
     return f"{', '.join(names)} in zip({', '.join(lists)})"
-
-
-class LoopBody:
-    """The lines inside the loop: one method for each kind of step.
-
-    Which variable has the event time of the record at hand depends on the branch only: it is
-    changed where a step assigns times, and back when all that is behind that step was written.
-    """
-
-    def __init__(self, writer: LoopWriter, time: str) -> None:
-        self.lines: list[tuple[str, tuple[Operator, str, str] | None]] = []
-        self._w = writer
-        self._here: tuple[Operator, str, str] | None = None
-        self._time = time
-
-    def step(
-        self,
-        edge: Edge,
-        value: str,
-        key: str,
-        count: str,
-        indent: int,
-        *,
-        from_buffer: bool,
-        blame: tuple[Operator, str, str] | None = None,
-    ) -> None:
-        """Write the work of the step that *edge* leads to, and of all that it feeds.
-
-        Args:
-            edge: The way into the step.
-            value: The record, as a variable or, with *blame*, as a call that makes it.
-            key: The variable of its key.
-            count: The counter of the records on the edge.
-            indent: Depth of the block.
-            from_buffer: Whether the edge comes from outside of the loop.
-            blame: Whose failure it is if the line fails; None for the step itself.
-        """
-        w = self._w
-        operator = w.operator_of(edge.downstream)
-        ledger = w.counters_of(edge)
-        if not from_buffer:
-            ledger.produced.append(w.place(count))
-            ledger.consumed.append(w.place(count))
-        operator.counters.ins.append(w.place(count))
-        here = blame or (operator, value, key)
-        if operator.sees_keys and operator.reads_key:
-            context = w.bind("context", operator.context)
-            self._line(indent, f"{context}.key = {key}", None)
-            w.at_end(f"{context}.key = None")
-        if operator.sees_times and (operator.reads_key or operator.rescue_for is not None):
-            context = w.bind("context", operator.context)
-            self._line(indent, f"{context}.event_time_us = {self._time}", None)
-            w.at_end(f"{context}.event_time_us = None")
-        self._here = here
-        if operator.rescue_for is None:
-            self._plain(operator, edge, value, key, count, indent)
-        else:
-            self._guarded(operator, edge, value, key, count, indent)
-
-    # --- steps without an error policy ---------------------------------------------------
-
-    def _plain(
-        self, op: Operator, edge: Edge, value: str, key: str, count: str, indent: int
-    ) -> None:
-        w, kind = self._w, op.kind
-        here = self._here or (op, value, key)
-        if kind == KIND_MAP:
-            op.counters.keeps_count = True
-            result = f"{w.bind('map', op.call)}({value})"
-            if self._is_taken_without_fail(op):
-                # One line for both: a variable in between would cost, and nobody asks for it.
-                self._feed(op, result, key, count, indent, blame=here)
-            else:
-                variable = w.variable("v")
-                self._line(indent, f"{variable} = {result}", here)
-                self._feed(op, variable, key, count, indent)
-        elif kind == KIND_FILTER:
-            self._line(indent, f"if {w.bind('filter', op.call)}({value}):", here)
-            self._feed_counted(op, value, key, indent + 1)
-        elif kind == KIND_FLATMAP:
-            self._flatmap(op, value, key, indent)
-        elif kind == KIND_KEY_BY:
-            new_key = w.variable("k")
-            self._line(indent, f"{new_key} = {w.bind('key_by', op.call)}({value})", here)
-            op.counters.keeps_count = True
-            self._feed(op, value, new_key, count, indent)
-        elif kind == KIND_ASSIGN_TIME:
-            time = w.variable("t")
-            self._line(indent, f"{time} = {w.bind('assign_time', op.call)}({value})", here)
-            op.counters.keeps_count = True
-            self._feed(op, value, key, count, indent, time)
-        elif kind == KIND_REDUCE:
-            self._reduce(op, value, key, count, indent)
-        elif kind == KIND_SINK:
-            self._line(indent, f"{w.bind('sink', op.call)}({value})", here)
-        else:
-            index = str(op.input_index(edge))
-            if op.issue_ticket is not None:
-                index = f"{w.bind('ticket', op.issue_ticket)}({index}, {self._time})"
-            call = f"{w.bind('process', op.process)}({value}, {index})"
-            self._line(indent, call, here)
-
-    def _flatmap(self, op: Operator, value: str, key: str, indent: int) -> None:
-        w, here = self._w, (op, value, key)
-        items, item, limit = w.variable("items"), w.variable("v"), w.variable("limit")
-        collected, merge = w.bind("collected", op.collected), w.bind("merge", _merge)
-        count = w.count("0")
-        op.counters.outs.append(w.place(count))
-        watched = w.bind("watched", _watch(w.breathe, *w.place(count)))
-        w.at_start(f"{limit} = {_BREATHE_AFTER}")
-        self._line(indent, f"{items} = {w.bind('flatmap', op.call)}({value})", here)
-        self._line(indent, f"if {collected}: {items} = {merge}({collected}, {items})", here)
-        # A second round only for a generator that collects while it is read.
-        self._line(indent, f"while {items} is not None:", here)
-        # A short list is counted at once. A copy, since the user's code may change the list
-        # while it is read. Everything else is counted, and may be paused, item by item.
-        is_short = f"type({items}) in {w.bind('sized', _SIZED)} and len({items}) < {_BREATHE_AFTER}"
-        self._line(indent + 1, f"if {is_short}:", here)
-        self._line(indent + 2, f"{items} = tuple({items})", here)
-        self._line(indent + 2, f"{count} += len({items})", here)
-        self._line(indent + 2, f"if {count} >= {limit}:", None)
-        self._line(indent + 3, f"{w.bind('breathe', w.breathe)}()", here)
-        self._line(indent + 3, f"{limit} = {count} + {_BREATHE_AFTER}", None)
-        self._line(indent + 1, f"else: {items} = {watched}({items})", here)
-        self._line(indent + 1, f"for {item} in {items}:", here)
-        self._feed(op, item, key, count, indent + 2)
-        self._line(indent + 1, f"{items} = {merge}({collected}) if {collected} else None", here)
-
-    def _reduce(self, op: Operator, value: str, key: str, count: str, indent: int) -> None:
-        w, here = self._w, (op, value, key)
-        if isinstance(op.table, TrackedTable):
-            self._reduce_tracked(op, op.table, value, key, count, indent)
-            return
-        table, result = w.bind("table", op.table), w.variable("v")
-        call = w.bind("reduce", op.call)
-        self._line(indent, f"if {key} in {table}:", here)
-        self._line(indent + 1, f"{result} = {table}[{key}] = {call}({table}[{key}], {value})", here)
-        self._line(indent, f"else: {result} = {table}[{key}] = {value}", here)
-        op.counters.keeps_count = True
-        self._feed(op, result, key, count, indent)
-
-    def _reduce_tracked(
-        self, op: Operator, table: TrackedTable, value: str, key: str, count: str, indent: int
-    ) -> None:
-        # Both layers are exact dictionaries, so that the interpreter's fast paths fit.
-        w, here = self._w, (op, value, key)
-        delta, base = w.bind("delta", table.delta), w.bind("base", table.base)
-        call, result = w.bind("reduce", op.call), w.variable("v")
-        self._line(indent, f"if {key} in {delta}:", here)
-        self._line(indent + 1, f"{result} = {delta}[{key}] = {call}({delta}[{key}], {value})", here)
-        self._line(indent, f"elif {key} in {base}:", here)
-        self._line(indent + 1, f"{result} = {delta}[{key}] = {call}({base}[{key}], {value})", here)
-        self._line(indent, f"else: {result} = {delta}[{key}] = {value}", here)
-        op.counters.keeps_count = True
-        self._feed(op, result, key, count, indent)
-
-    # --- steps with an error policy ------------------------------------------------------
-
-    def _guarded(
-        self, op: Operator, edge: Edge, value: str, key: str, count: str, indent: int
-    ) -> None:
-        w, here = self._w, (op, value, key)
-        assert op.rescue_for is not None
-        attempt = op.attempt(edge.index)
-        ok, result = w.variable("ok"), w.variable("r")
-        rescue = w.bind("rescue", op.rescue_for(attempt, w.counters_of(edge)))
-        self._line(indent, f"{ok} = True", None)
-        self._line(indent, f"try: {result} = {w.bind('attempt', attempt)}({value}, {key})", here)
-        self._line(indent, "except Exception as error:", None)
-        self._line(indent + 1, f"{ok}, {result} = {rescue}(error, {value}, {key})", here)
-        if op.kind == KIND_FILTER:
-            self._line(indent, f"if {ok} and {result}:", here)
-            self._feed_counted(op, value, key, indent + 1)
-        elif op.kind == KIND_FLATMAP:
-            item = w.variable("v")
-            self._line(indent, f"if {ok}:", None)
-            self._line(indent + 1, f"for {item} in {result}:", here)
-            self._feed_counted(op, item, key, indent + 2, may_be_many=True)
-        elif op.kind == KIND_ASSIGN_TIME:
-            self._line(indent, f"if {ok}:", None)
-            self._feed_counted(op, value, key, indent + 1, time=result)
-        elif op.kind in (KIND_MAP, KIND_REDUCE, KIND_KEY_BY):
-            self._line(indent, f"if {ok}:", None)
-            by_key = op.kind == KIND_KEY_BY
-            self._feed_counted(
-                op, value if by_key else result, result if by_key else key, indent + 1
-            )
-
-    # --- where results go ----------------------------------------------------------------
-
-    def _feed_counted(
-        self,
-        op: Operator,
-        value: str,
-        key: str,
-        indent: int,
-        *,
-        may_be_many: bool = False,
-        time: str | None = None,
-    ) -> None:
-        w = self._w
-        count = w.count()
-        op.counters.outs.append(w.place(count))
-        self._line(indent, f"{count} += 1.0", None)
-        if may_be_many:
-            limit = w.variable("limit")
-            w.at_start(f"{limit} = {_BREATHE_AFTER}")
-            self._line(indent, f"if {count} >= {limit}:", None)
-            self._line(indent + 1, f"{w.bind('breathe', w.breathe)}()", self._here)
-            self._line(indent + 1, f"{limit} = {count} + {_BREATHE_AFTER}", None)
-        self._feed(op, value, key, count, indent, time)
-
-    def _is_taken_without_fail(self, op: Operator) -> bool:
-        """Tell whether a result of *op* is handed on once, in a call that does not fail.
-
-        The line of both calls then can only mean a failure of *op* itself.
-        """
-        w = self._w
-        edges = [edge for edge in w.outputs_of(op.step.id) if edge.output is None]
-        if len(edges) != 1:
-            return False
-        if (buffer := w.buffer_of(edges[0])) is not None:
-            return buffer.router is None
-        taker = w.operator_of(edges[0].downstream)
-        return taker.kind == KIND_SINK and taker.rescue_for is None and _appends(taker.call)
-
-    def _feed(
-        self,
-        op: Operator,
-        value: str,
-        key: str,
-        count: str,
-        indent: int,
-        time: str | None = None,
-        blame: tuple[Operator, str, str] | None = None,
-    ) -> None:
-        w, time_before = self._w, self._time
-        self._time = time or time_before
-        for edge in w.outputs_of(op.step.id):
-            if edge.output is not None:
-                continue
-            buffer = w.buffer_of(edge)
-            if buffer is None:
-                self.step(edge, value, key, count, indent, from_buffer=False, blame=blame)
-                continue
-            if buffer.router is not None:
-                self._route(op, buffer.router, value, key, count, edge, indent)
-                continue
-            self._line(indent, f"{w.bind('put', buffer.values.append)}({value})", blame)
-            if buffer.is_keyed:
-                self._line(indent, f"{w.bind('put_key', buffer.keys.append)}({key})", None)
-            if buffer.is_timed:
-                put_time = w.bind("put_time", buffer.times.append)
-                self._line(indent, f"{put_time}({self._time})", None)
-            w.count_produced(edge, count)
-        self._time = time_before
-
-    def _route(
-        self,
-        op: Operator,
-        router: Router,
-        value: str,
-        key: str,
-        count: str,
-        edge: Edge,
-        indent: int,
-    ) -> None:
-        """Put a record straight into the frame of the instance that has its key."""
-        w, here = self._w, (op, value, key)
-        put, put_key = w.variable("put"), w.variable("put_key")
-        routes, find = w.bind("routes", router.routes), w.bind("find", router.find)
-        self._line(indent, f"try: {put}, {put_key} = {routes}[{key}]", here)
-        # Not seen yet, or not hashable and refused now.
-        self._line(indent, "except (KeyError, TypeError):", None)
-        self._line(indent + 1, f"{put}, {put_key} = {find}({key}, {value})", here)
-        self._line(indent, f"{put}({value}); {put_key}({key})", None)
-        w.count_produced(edge, count)
-
-    def _line(self, indent: int, text: str, step: tuple[Operator, str, str] | None) -> None:
-        self.lines.append(("    " * indent + text, step))
-
-
-_SIZED: Final = frozenset({list, tuple})
-
-
-def _watch(
-    breathe: Callable[[], None], tally: list[int], index: int
-) -> Callable[[Iterable[Any]], Iterator[Any]]:
-    """Return what reads an iterable of any length, counts its items and breathes on the way."""
-
-    def watched(items: Iterable[Any]) -> Iterator[Any]:
-        count = 0
-        for item in items:
-            count += 1
-            if not count % _BREATHE_AFTER:
-                breathe()
-            yield item
-        tally[index] += count
-
-    return watched
-
-
-def _appends(call: Callable[..., Any]) -> bool:
-    """Tell whether *call* is the ``append`` of a list: it takes everything, and never fails."""
-    return (
-        isinstance(call, BuiltinMethodType)
-        and call == getattr(call.__self__, "append", None)
-        and type(call.__self__) is list
-    )
-
-
-def _merge(collected: list[Any], items: Iterable[Any] | None = None) -> Iterable[Any]:
-    """Return what was collected, then the items of the result, which may be endless."""
-    first = collected[:]
-    collected.clear()
-    return first if items is None else chain(first, items)

@@ -21,6 +21,7 @@ from sage_kernel_default.engine.operators import Operator
 from sage_kernel_default.engine.ports import NamedValues
 from sage_kernel_default.engine.segments import Time
 from sage_kernel_default.engine.tables import TrackedTable
+from sage_kernel_default.engine.tally import total
 
 __all__ = [
     "FINISHED",
@@ -89,8 +90,9 @@ def keyed_changes(operator: Operator, codec: ValueCodec) -> list[KeyedChanges]:
         StateError: A key or value cannot be encoded; the message names table and key.
     """
     found: list[KeyedChanges] = []
+    records = total(operator.counters.ins)
     for name, table in operator.context.tables.items():
-        if isinstance(table, TrackedTable) and (changes := table.take_changes()) is not None:
+        if isinstance(table, TrackedTable) and (changes := table.take_changes(records)) is not None:
             found += pack_table(
                 codec, name, changes.entries, changes.deleted, is_base=changes.is_base
             )

@@ -15,7 +15,7 @@ from sage_kernel_api.lifecycle import blame_record
 from sage_kernel_api.values import PartitionStrategy, Payload
 from sage_kernel_default.engine.marks import Mark
 from sage_kernel_default.engine.ports import Channel, Frame
-from sage_kernel_default.engine.segments import Puts, Router, Time
+from sage_kernel_default.engine.segments import Router, Share, Time
 from sage_kernel_default.engine.tally import EdgeCounters
 from sage_kernel_default.engine.termination import LoopMonitor
 from sage_kernel_default.plan import Edge
@@ -50,8 +50,8 @@ class Outlet:
         self.is_keyed = edge.is_keyed
         self.is_timed = edge.is_timed
         self._turn = 0
-        self.routes: dict[Payload, Puts] = {}
-        self._shares: list[tuple[list[Payload], list[Payload]]] = [([], []) for _ in channels]
+        self.routes: dict[Payload, Share] = {}
+        self._shares: list[Share] = [([], []) for _ in channels]
         spread: dict[PartitionStrategy, Callable[[list[Payload], list[Payload]], None]] = {
             "forward": self._forward,
             "broadcast": self._broadcast,
@@ -67,6 +67,12 @@ class Outlet:
         """Return itself if its loops may sort records by key, in place of `flush`."""
         by_key = self._usual == self._by_key and self.is_keyed and not self.is_timed
         return self if by_key and self._loop is None else None
+
+    @property
+    def fitting(self) -> int | None:
+        """Return how many records a frame should have at most; see `Channel`."""
+        known = [fits for channel in self.channels if (fits := channel.fitting) is not None]
+        return min(known, default=None)
 
     @property
     def is_full(self) -> bool:
@@ -149,17 +155,17 @@ class Outlet:
         routes = self.routes
         for value, key in zip(values, keys or repeat(None), strict=False):
             try:
-                put, put_key = routes[key]
+                share = routes[key]
             except (KeyError, TypeError):  # not seen yet, or not hashable and refused below
-                put, put_key = self.find(key, value)
-            put(value)
-            put_key(key)
+                share = self.find(key, value)
+            share[0].append(value)
+            share[1].append(key)
         self._put_shares()
 
     def _put_shares(self) -> None:
         for channel, (values, keys) in zip(self.channels, self._shares, strict=True):
             if values:
-                # Copied, not exchanged: routes hold the append methods of these lists.
+                # Copied, not exchanged: routes lead to these very lists.
                 channel.put(self._frame(values[:], keys[:]))
                 values.clear()
                 keys.clear()
@@ -170,7 +176,7 @@ class Outlet:
             values, times = (list(column) for column in zip(*values, strict=True))
         return Frame(values, keys if self.is_keyed else None, times)
 
-    def find(self, key: Payload, value: Payload) -> Puts:
+    def find(self, key: Payload, value: Payload) -> Share:
         """Return where records of that key go; see `Router`."""
         try:
             owner = owner_of(key_group(key), len(self.channels))
@@ -179,6 +185,5 @@ class Outlet:
             raise
         if len(self.routes) >= _CACHED_KEYS:
             self.routes.clear()
-        values, keys = self._shares[owner]
-        self.routes[key] = puts = (values.append, keys.append)
-        return puts
+        self.routes[key] = share = self._shares[owner]
+        return share

@@ -30,7 +30,14 @@ class Pacer(Protocol):
     limit: int
 
     @abstractmethod
-    def took(self, seconds: float, count: int, waited_s: float = 0.0, sent_s: float = 0.0) -> None:
+    def took(
+        self,
+        seconds: float,
+        count: int,
+        waited_s: float = 0.0,
+        sent_s: float = 0.0,
+        fitting: int | None = None,
+    ) -> None:
         """Learn from a frame of *count* records; may change `limit`. See `Pace.took`."""
 
 
@@ -51,7 +58,14 @@ class Pace(Pacer):
         self._cost_s = 0.0
         self.limit = 1
 
-    def took(self, seconds: float, count: int, waited_s: float = 0.0, sent_s: float = 0.0) -> None:
+    def took(
+        self,
+        seconds: float,
+        count: int,
+        waited_s: float = 0.0,
+        sent_s: float = 0.0,
+        fitting: int | None = None,
+    ) -> None:
         """Learn from a frame of *count* records.
 
         What counts is the cheapest of the last frames: a thread that had to wait for the
@@ -63,17 +77,19 @@ class Pace(Pacer):
             waited_s: How much of it the source took. One that waits for its records gives
                 few at a time: what it has must not wait for what it has not.
             sent_s: What sending the frame took after that.
+            fitting: Most records that a frame should have by their size; None for any number.
         """
         if not count:
             return
+        most = self.most if fitting is None else min(self.most, fitting)
         if waited_s > _WAITING_S * count:
             one_s = waited_s / count
             worth_s = min(sent_s * _SENDING_SHARE, self._target_s)
-            self.limit = max(1, min(self.most, int(worth_s / one_s)))
+            self.limit = max(1, min(most, int(worth_s / one_s)))
             return
         cost_s = seconds / count
         self._cost_s = min(cost_s, self._cost_s * _FORGET) if self._cost_s else cost_s
-        fitting = int(self._target_s / self._cost_s) if self._cost_s else self.most
+        in_time = int(self._target_s / self._cost_s) if self._cost_s else most
         if seconds > _LONG_S:
-            fitting = min(fitting, int(count * _LONG_S / seconds))
-        self.limit = max(1, min(self.most, fitting, self.limit * 2))
+            in_time = min(in_time, int(count * _LONG_S / seconds))
+        self.limit = max(1, min(most, in_time, self.limit * 2))

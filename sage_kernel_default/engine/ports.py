@@ -118,10 +118,12 @@ class Channel(Protocol):
     Attributes:
         sent: Records ever put.
         consumed: Records that the reader has finished with.
+        fitting: How many records a frame should have by the size of the last ones; None for any.
     """
 
     sent: int
     consumed: int
+    fitting: int | None
 
     @property
     @abstractmethod

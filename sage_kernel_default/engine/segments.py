@@ -12,7 +12,7 @@ from typing import Protocol, TypeAlias, cast
 from sage_kernel_api.values import Payload
 from sage_kernel_default.plan import Edge
 
-__all__ = ["Buffer", "LoopFunction", "Puts", "Records", "Router", "Segment", "Time", "clearable"]
+__all__ = ["Buffer", "LoopFunction", "Records", "Router", "Segment", "Share", "Time", "clearable"]
 
 Time: TypeAlias = int | None
 """An event time in microseconds; None for a record that has none."""
@@ -37,18 +37,18 @@ def clearable(records: Sequence[Payload]) -> Records:
     return cast("Records", records) if hasattr(records, "clear") else list(records)
 
 
-Puts: TypeAlias = tuple[Callable[[Payload], None], Callable[[Payload], None]]
-"""What takes a record, and what takes its key."""
+Share: TypeAlias = tuple[list[Payload], list[Payload]]
+"""The records for one receiver, and their keys."""
 
 
 class Router(Protocol):
     """The receivers of the records of an edge that is spread by key."""
 
-    routes: dict[Payload, Puts]
+    routes: dict[Payload, Share]
     """Of the keys that were seen lately."""
 
     @abstractmethod
-    def find(self, key: Payload, value: Payload) -> Puts:
+    def find(self, key: Payload, value: Payload) -> Share:
         """Return where to put a record whose key is not in `routes`, and remember it.
 
         Raises:
@@ -131,7 +131,7 @@ class Segment:
 
     def run_buffer(self) -> None:
         """Run the loop over what was collected; further records may be collected meanwhile."""
-        # Copied, not exchanged: running loops hold the append methods of these lists.
+        # Copied, not exchanged: running loops hold on to these lists.
         values, keys, times = self.values[:], self.keys[:], self.times[:]
         self.values.clear()
         self.keys.clear()

@@ -20,6 +20,10 @@ _NO_DEFAULT: Final = object()
 _BASE_FROM: Final = 1024
 """Fewer entries than this are not worth a table of their own in the store."""
 
+_HOT_EPOCHS: Final = 4
+_MOST_HOT_EPOCHS: Final = 64
+"""For so many snapshots a hot table is stored whole before it is looked at again."""
+
 
 class TableChanges(NamedTuple):
     """What to store of a table.
@@ -42,14 +46,38 @@ class TrackedTable(MutableMapping[Payload, Payload]):
     its first change in an epoch. Both stay the same, exact dictionaries for the whole life:
     compiled loops hold on to them.
 
+    Where most keys change between two snapshots, finding out which ones costs more than storing
+    them all: each key's first change is a look into both layers and an entry in a growing
+    dictionary. Such a table is **hot**: all its entries are in `delta`, nothing is noted, and each
+    snapshot is a new base. Now and then it is watched again for one epoch.
+
     Attributes:
-        delta: Entries set since the last snapshot.
+        delta: Entries set since the last snapshot; of a hot table, all.
         base: Entries as of the last snapshot; those in `delta` are out of date here.
     """
 
-    __slots__ = ("_deleted", "_stored", "_wants_base", "base", "delta")
+    __slots__ = (
+        "_base_from",
+        "_deleted",
+        "_hot_left",
+        "_hot_next",
+        "_is_busy",
+        "_is_hot",
+        "_records",
+        "_stored",
+        "_wants_base",
+        "base",
+        "delta",
+    )
 
-    def __init__(self) -> None:
+    def __init__(self, base_from: int = _BASE_FROM) -> None:
+        """Args: base_from: A smaller table is never hot, nor stored anew for its size."""
+        self._base_from = base_from
+        self._is_hot = False
+        self._is_busy = False
+        self._hot_left = 0
+        self._hot_next = _HOT_EPOCHS
+        self._records = 0
         self.delta: dict[Payload, Payload] = {}
         self.base: dict[Payload, Payload] = {}
         self._deleted: set[Payload] = set()
@@ -122,20 +150,31 @@ class TrackedTable(MutableMapping[Payload, Payload]):
         self._stored = rows
         self._wants_base = wants_base
 
-    def take_changes(self) -> TableChanges | None:
+    def take_changes(self, records: int = 0) -> TableChanges | None:
         """Return what has changed since the last `settle`; None if nothing has.
 
         All entries, as a new base, when what was stored since the last base is half of what the
         table has: so the store need not merge large tables, holds little more than they have, and
         a snapshot costs, on average, what has changed.
+
+        Args:
+            records: How many the step has taken so far: a hint how many keys may change.
         """
+        taken, self._records = records - self._records, records
         delta, deleted = self.delta, self._deleted
+        if self._is_hot:
+            self._is_busy = taken * 4 >= len(delta)
+            self._stored = len(delta)
+            return TableChanges(delta, [], is_base=True)
         if not delta and not deleted and not self._wants_base:
             return None
         gone = [key for key in deleted if key not in delta]
         changed = len(delta) + len(gone)
+        before = len(self.base)
         self.base.update(delta)
-        limit = max(len(self.base) + len(self.base) // 2, _BASE_FROM)
+        known = len(delta) - (len(self.base) - before)
+        self._is_busy = before >= self._base_from and known * 2 >= before
+        limit = max(len(self.base) + len(self.base) // 2, self._base_from)
         is_base = self._wants_base or self._stored + changed > limit
         self._stored = len(self.base) if is_base else self._stored + changed
         self._wants_base = False
@@ -143,5 +182,19 @@ class TrackedTable(MutableMapping[Payload, Payload]):
 
     def settle(self) -> None:
         """Begin the next epoch: what `take_changes` has returned was encoded."""
-        self.delta.clear()
         self._deleted.clear()
+        if self._is_hot:
+            self._hot_left -= 1
+            if not self._is_busy or not self._hot_left:
+                self._is_hot = False
+                self.base.update(self.delta)
+                self.delta.clear()
+            return
+        self.delta.clear()
+        if self._is_busy:
+            self._is_hot, self._hot_left = True, self._hot_next
+            self._hot_next = min(self._hot_next * 2, _MOST_HOT_EPOCHS)
+            self.delta.update(self.base)
+            self.base.clear()
+        else:
+            self._hot_next = _HOT_EPOCHS

@@ -13,7 +13,7 @@ from typing import TypeAlias
 from sage_kernel_api.values import EdgeStatus, StepStatus
 from sage_kernel_default.engine.ports import Channel
 
-__all__ = ["EdgeCounters", "Place", "StepCounters", "edge_status", "step_status"]
+__all__ = ["EdgeCounters", "Place", "StepCounters", "edge_status", "step_status", "total"]
 
 Place: TypeAlias = tuple[list[int], int]
 """One number: a tally and an index into it."""

@@ -254,7 +254,7 @@ class Task:
         inlet.segment.run(values, keys, times or [])
         self._settle(wiring)
         self._move_time(wiring)
-        self._pace.took(self._worked_until - begun, count)
+        self._pace.took(self._worked_until - begun, count, fitting=_fitting(wiring))
         return PROGRESSED
 
     def _take_mark(self, wiring: Wiring, inlet: Inlet, mark: Mark) -> Outcome:
@@ -330,6 +330,7 @@ class Task:
             count,
             waited_s=polled - begun,
             sent_s=self._clock.now_s() - self._worked_until,
+            fitting=_fitting(wiring),
         )
         self._has_source_ended = poll.status == "ended"
         if poll.status == "idle":
@@ -445,3 +446,8 @@ class Task:
 
     def _begin(self, step_id: str) -> None:
         self.working_on = step_id
+
+
+def _fitting(wiring: Wiring) -> int | None:
+    known = [fits for outlet in wiring.outlets if (fits := outlet.fitting) is not None]
+    return min(known, default=None)

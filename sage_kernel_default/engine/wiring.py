@@ -14,9 +14,10 @@ from sage_kernel_api.errors import PipelineError, StepError
 from sage_kernel_api.runnable import KIND_FLATMAP
 from sage_kernel_api.values import PartitionStrategy, Payload
 from sage_kernel_default.engine.async_steps import AsyncStep
-from sage_kernel_default.engine.codegen import LoopSource, LoopWriter
+from sage_kernel_default.engine.codegen import LoopSource, write_loop
 from sage_kernel_default.engine.failures import position_in, step_error
 from sage_kernel_default.engine.inlets import Inlets, LoopMember
+from sage_kernel_default.engine.loop_draft import LoopDraft
 from sage_kernel_default.engine.operators import Operator
 from sage_kernel_default.engine.outlets import Outlet
 from sage_kernel_default.engine.segments import Buffer, LoopFunction, Records, Segment, Time
@@ -170,14 +171,15 @@ class Wiring:
     # --- compiling -----------------------------------------------------------------------
 
     def _compile(self, segment: Segment) -> LoopFunction:
-        writer = LoopWriter(
+        draft = LoopDraft(
             operator_of=self._by_step.__getitem__,
             outputs_of=self._plan.outputs.__getitem__,
             buffer_of=self._buffer_of,
             counters_of=self._ledgers.__getitem__,
             breathe=self._breathe,
+            tally=segment.tally,
         )
-        source = writer.write(segment)
+        source = write_loop(segment, draft)
         function: LoopFunction = load_function(source.text, "run", source.names)
         return _explained(function, source)
 

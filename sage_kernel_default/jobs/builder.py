@@ -13,6 +13,7 @@ from pathlib import Path
 from sage_kernel_api.context import ServiceClient
 from sage_kernel_api.errors import PipelineError, ValueEncodingError
 from sage_kernel_api.lifecycle import CheckpointConfig, PipelineConfig, ServiceConfig
+from sage_kernel_api.logging.standard_loggers import StandardLoggerFactory
 from sage_kernel_api.storage import CheckpointStatus
 from sage_kernel_api.values import JobId, JobStatus
 from sage_kernel_default.checkpoint import CheckpointStore
@@ -39,7 +40,6 @@ from sage_kernel_default.lanes import (
     pack_layout,
     spread_loops,
 )
-from sage_kernel_default.loggers import StandardLoggerFactory
 from sage_kernel_default.options import DefaultOptions
 from sage_kernel_default.plan import LogicalPlan, Step
 from sage_kernel_default.processes import Encoded, encode

@@ -21,6 +21,10 @@ _MOST_BYTES: Final = 8 * 1024 * 1024
 """On their way on one channel, beside the credit in records: a record may be large."""
 
 
+_FRAME_BYTES: Final = 2 * 1024 * 1024
+"""A frame of more is long under way: its first record would wait for the last one."""
+
+
 class Send(Protocol):
     """Sends one message to a certain process, waiting while that does not read."""
 
@@ -57,6 +61,7 @@ class RemoteChannel(Channel):
         "_send",
         "arrivals",
         "consumed",
+        "fitting",
         "posts",
         "sent",
     )
@@ -86,6 +91,7 @@ class RemoteChannel(Channel):
         self._owed_bytes = 0
         self.posts = 0
         self.arrivals = 0
+        self.fitting: int | None = None
         self.sent = 0
         self.consumed = 0
 
@@ -119,7 +125,9 @@ class RemoteChannel(Channel):
         """Encode and send a frame; see `encode_frame` for what may be wrong with it."""
         body = encode_frame(frame.values, frame.keys, frame.times)
         self.sent += len(frame.values)
-        self._bytes_out += _size(body)
+        size = _size(body)
+        self._bytes_out += size
+        self.fitting = max(1, len(frame.values) * _FRAME_BYTES // size)
         self._post(FRAME, body)
 
     def put_mark(self, mark: Mark) -> None:

@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Final
 
 from sage_kernel_api.errors import LaneError, TransferError
+from sage_kernel_api.logging.standard_loggers import StandardLoggerFactory
 from sage_kernel_api.storage.value_codec import ValueCodec
 from sage_kernel_default.checkpoint.values import StepSnapshot
 from sage_kernel_default.engine import SnapshotDesk, Supervisor, Surroundings, Verdict
@@ -47,7 +48,6 @@ from sage_kernel_default.lanes.layout import Layout
 from sage_kernel_default.lanes.logs import forward_logs
 from sage_kernel_default.lanes.site import Durable, LoopReporter, Site, lay_out
 from sage_kernel_default.lanes.threads import ThreadDriver
-from sage_kernel_default.loggers import StandardLoggerFactory
 from sage_kernel_default.plan import Step
 from sage_kernel_default.processes import Encoded, LaneEndpoint, Link, Message, decode, encode
 from sage_kernel_default.processes.codec import NO_BODY
@@ -84,7 +84,7 @@ def _link(descriptor: int) -> Link:
     return Link(end)
 
 
-_FLUSH_FACTOR: Final = 16
+_FLUSH_FACTOR: Final = 4
 """A frame between processes costs about 0.2 ms at its ends: slow steps send fewer and larger ones.
 
 Only a lane that is always busy fills such a frame, and then records wait for it anyway: as long
@@ -120,7 +120,7 @@ class _LaneJob(Supervisor):
         self._endpoint = endpoint
         self._links = links
         self._services = LaneServices(endpoint.send)
-        self._loggers = StandardLoggerFactory()
+        self._loggers = StandardLoggerFactory("sage_kernel")
         self._ended = threading.Semaphore(0)
         self._exit = threading.Event()
         self._dispatching = threading.Lock()

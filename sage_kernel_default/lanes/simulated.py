@@ -404,7 +404,14 @@ class RandomPace(Pacer):
         self._random = random
         self.limit = self._draw()
 
-    def took(self, seconds: float, count: int, waited_s: float = 0.0, sent_s: float = 0.0) -> None:
+    def took(
+        self,
+        seconds: float,
+        count: int,
+        waited_s: float = 0.0,
+        sent_s: float = 0.0,
+        fitting: int | None = None,
+    ) -> None:
         """Draw the next size; what frames cost is no news in a simulation."""
         self.limit = self._draw()
 

@@ -6,9 +6,8 @@ Pickle protocol 5 carries everything. ``marshal`` encodes builtin values up to t
 but turns every ``bytearray``, array and numpy scalar into ``bytes`` without a word; looking at
 each type beforehand costs more than is won, so it is not used.
 
-Buffers from 64 KiB (numpy arrays) stay out of the pickle: they go from the array's own memory
-to the pipe, and from the pipe into the memory of the new array. Shared memory would spare one
-of these two copies but needs segments that a killed process leaves behind.
+Buffers from 64 KiB (numpy arrays) stay out of the pickle: they are copied once, from the array's
+own memory to one that both processes see, and the new array lies there; see `arena`.
 """
 
 from __future__ import annotations

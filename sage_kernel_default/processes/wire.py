@@ -1,17 +1,20 @@
-"""Messages over one stream socket: length, checksum, and no copy of large buffers.
+"""Messages over one stream socket: length, checksum, and large buffers in shared memory.
 
 Layer: processes. Knows encoded values; does not know what they mean.
 
 On the wire, in the machine's byte order (both ends are on one machine)::
 
     kind u8 | flags u8 | buffers u32 | channel u32 | head length u64 | body crc u32 | crc u32
-    body: (length u64, crc u32) for each buffer, then the head
-    the buffers
+    body: (length u64, crc u32, slot u32, offset u64) for each buffer, then the head
+    the buffers that have no offset
 
 The first crc covers table and head, the second one the header itself: so no length is
 believed before it was checked. The crc of a buffer beyond 128 KiB covers its two ends: that shows
 bytes that were lost, doubled or exchanged on the way, whereas looking at each byte would take
 four times as long as carrying it. Both ends share one memory, so nothing else can damage it.
+
+A buffer with an offset is not on the wire at all: it lies in the `arena` of the sending side, whose
+descriptor comes with the first byte of the message that first uses it.
 """
 
 from __future__ import annotations
@@ -24,15 +27,19 @@ from typing import Final, NamedTuple
 from zlib import crc32
 
 from sage_kernel_api.errors import TransferError
+from sage_kernel_default.processes.arena import ArenaReader, ArenaWriter, Place, has_arenas
 from sage_kernel_default.processes.codec import NO_BODY, Encoded
 
 __all__ = ["Link", "Message"]
 
 _HEADER: Final = struct.Struct("=BBIIQI")
 _CRC: Final = struct.Struct("=I")
-_ENTRY: Final = struct.Struct("=QI")
+_ENTRY: Final = struct.Struct("=QIIQ")
 _HEADER_BYTES: Final = _HEADER.size + _CRC.size
 _BY_VALUE: Final = 1
+_WITH_ARENA: Final = 2
+_DESCRIPTOR: Final = struct.Struct("=i")
+_EXTRAS_BYTES: Final = socket.CMSG_SPACE(_DESCRIPTOR.size)
 _PIECES: Final = 512  # below IOV_MAX of every system
 _EDGE_BYTES: Final = 64 * 1024
 _SOCKET_BYTES: Final = 4 * 1024 * 1024
@@ -61,10 +68,18 @@ class Link:
     Thread use: any thread may send (one message after another); one thread receives.
     """
 
-    def __init__(self, end: socket.socket) -> None:
-        """Args: end: A connected stream socket, which from now on belongs to the link."""
+    def __init__(self, end: socket.socket, *, may_share: bool = has_arenas) -> None:
+        """Take over an end.
+
+        Args:
+            end: A connected stream socket of this machine, which now belongs to the link.
+            may_share: Whether large buffers may be sent through shared memory.
+        """
         self._end = end
         self._sending = threading.Lock()
+        self._arena_out: ArenaWriter | None = None
+        self._arena_in: ArenaReader | None = None
+        self._may_share = may_share
         self.has_ended = False
         for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
             end.setsockopt(socket.SOL_SOCKET, option, _SOCKET_BYTES)
@@ -75,16 +90,41 @@ class Link:
         Raises:
             BrokenPipeError, ConnectionResetError: The other side is gone.
         """
-        table = b"".join(_ENTRY.pack(len(b), _crc_of_buffer(b)) for b in body.buffers)
         flags = _BY_VALUE if body.is_by_value else 0
-        crc = crc32(body.head, crc32(table))
-        header = _HEADER.pack(kind, flags, len(body.buffers), channel, len(body.head), crc)
-        start = b"".join((header, _CRC.pack(crc32(header)), table, body.head))
         with self._sending:
             if not body.buffers:
-                self._end.sendall(start)
+                self._end.sendall(_start(kind, flags, channel, b"", body))
             else:
-                self._send_pieces([memoryview(start), *(memoryview(b) for b in body.buffers)])
+                self._send_with_buffers(kind, flags, channel, body)
+
+    def _send_with_buffers(self, kind: int, flags: int, channel: int, body: Encoded) -> None:
+        is_new = self._arena_out is None and self._share()
+        entries, inline = [], []
+        for buffer in body.buffers:
+            view = memoryview(buffer).cast("B")
+            place = None if self._arena_out is None else self._arena_out.place(view)
+            if place is not None:
+                entries.append(_ENTRY.pack(len(view), 0, *place))
+            else:
+                entries.append(_ENTRY.pack(len(view), _crc_of_buffer(view), 0, 0))
+                inline.append(view)
+        flags |= _WITH_ARENA if is_new else 0
+        start = _start(kind, flags, channel, b"".join(entries), body)
+        if is_new and (arena := self._arena_out) is not None:
+            socket.send_fds(self._end, [start[:1]], [arena.descriptor])
+            arena.close_descriptor()
+            start = start[1:]
+        self._send_pieces([memoryview(start), *inline])
+
+    def _share(self) -> bool:
+        """Make the arena of this side, if the system has such; what does not fit goes as bytes."""
+        if not self._may_share:
+            return False
+        try:
+            self._arena_out = ArenaWriter()
+        except OSError:
+            self._may_share = False
+        return self._may_share
 
     def receive(self) -> Message | None:
         """Read one message, waiting for it; None if the other side has closed its end.
@@ -99,6 +139,8 @@ class Link:
         (crc,) = _CRC.unpack_from(start, _HEADER.size)
         _check(crc32(memoryview(start)[: _HEADER.size]), crc, "header")
         kind, flags, count, channel, length, crc = _HEADER.unpack_from(start)
+        if flags & _WITH_ARENA and self._arena_in is None:
+            raise TransferError("The descriptor of the other process's memory did not come.")
         table_bytes = count * _ENTRY.size
         block = self._read_all(table_bytes + length)
         _check(crc32(block), crc, "message")
@@ -120,6 +162,10 @@ class Link:
         """
         with self._sending:
             self._end.close()
+            if self._arena_out is not None:
+                self._arena_out.close_descriptor()
+            # Memory that arrived stays until its last user is gone.
+            self._arena_out = self._arena_in = None
 
     def _send_pieces(self, pieces: Sequence[memoryview]) -> None:
         left = [piece.cast("B") for piece in pieces if piece.nbytes]
@@ -133,7 +179,13 @@ class Link:
             if sent:
                 left[0] = left[0][sent:]
 
-    def _read_buffer(self, length: int, crc: int) -> bytearray:
+    def _read_buffer(self, length: int, crc: int, slot: int, offset: int) -> bytearray | memoryview:
+        if offset:
+            try:
+                assert self._arena_in is not None
+                return self._arena_in.block(Place(slot, offset), length)
+            except (AssertionError, ValueError) as error:
+                raise TransferError(f"A buffer is not where it should be: {error}.") from error
         block = self._read_all(length)
         _check(_crc_of_buffer(block), crc, "buffer")
         return block
@@ -148,7 +200,9 @@ class Link:
         rest = memoryview(block)
         while rest:
             try:
-                got = self._end.recv_into(rest)
+                # Only the first byte of a message may have a descriptor with it.
+                is_first = may_end and len(rest) == count
+                got = self._receive_first(rest) if is_first else self._end.recv_into(rest)
             except ConnectionResetError:
                 got = 0  # it died with our bytes unread: an end like any other
             if not got:
@@ -161,6 +215,21 @@ class Link:
                 )
             rest = rest[got:]
         return block
+
+    def _receive_first(self, rest: memoryview) -> int:
+        got, extras, _, _ = self._end.recvmsg_into([rest], _EXTRAS_BYTES)
+        for level, kind, data in extras:
+            if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+                (descriptor,) = _DESCRIPTOR.unpack(data)
+                self._arena_in = ArenaReader(descriptor)
+        return got
+
+
+def _start(kind: int, flags: int, channel: int, table: bytes, body: Encoded) -> bytes:
+    """Return all of a message but its buffers."""
+    crc = crc32(body.head, crc32(table))
+    header = _HEADER.pack(kind, flags, len(body.buffers), channel, len(body.head), crc)
+    return b"".join((header, _CRC.pack(crc32(header)), table, body.head))
 
 
 def _crc_of_buffer(buffer: memoryview | bytearray) -> int:

@@ -11,12 +11,12 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
+from sage_kernel_api.logging.standard_loggers import StandardLoggerFactory
 from sage_kernel_api.values import Payload
 from sage_kernel_default.detached import DetachedServiceContext
 from sage_kernel_default.lanes.calls import LaneServices
 from sage_kernel_default.lanes.kinds import ANSWER, EXIT, REFUSAL
 from sage_kernel_default.lanes.logs import forward_logs
-from sage_kernel_default.loggers import StandardLoggerFactory
 from sage_kernel_default.processes import (
     FIRST_FREE,
     LaneEndpoint,
@@ -114,7 +114,7 @@ class _Service:
         context = DetachedServiceContext(
             self._name,
             env_name,
-            StandardLoggerFactory().get_logger(name),
+            StandardLoggerFactory("sage_kernel").get_logger(name),
             self._services,
             lambda: self._is_stopping,
             _wall_us,

@@ -162,7 +162,7 @@ def test_an_operator_calls_the_users_function_itself() -> None:
     assert by_class.call.__func__ is Counter.execute
     assert by_class.call is by_class.call
     assert by_callable.call is str.upper
-    assert (by_class.reads_key, by_callable.reads_key, by_key.reads_key) == (True, False, True)
+    assert (by_class.reads_key, by_callable.reads_key, by_key.reads_key) == (True, False, False)
 
 
 def test_an_operator_factory_travels_if_its_parts_do() -> None:

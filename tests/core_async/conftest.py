@@ -101,6 +101,9 @@ class RecordingContext:
     def get_key(self) -> Any:
         return self.key
 
+    def get_parallelism(self) -> int:
+        return 1
+
     def should_stop(self) -> bool:
         return self.is_ending
 

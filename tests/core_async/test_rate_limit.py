@@ -54,6 +54,45 @@ def test_a_copy_in_another_process_forgets_the_past() -> None:
     assert copy.reserve(5.0) == 0.0
 
 
+def test_processes_share_a_limit_by_their_instances() -> None:
+    """Three of four instances here: three quarters of the calls; the rest are another's."""
+    limit = RateLimit(12, burst=8)
+    for _ in range(3):
+        limit.admit("ask", 4)
+
+    assert [limit.reserve(0.0) for _ in range(8)] == pytest.approx([0] * 6 + [1 / 9, 2 / 9])
+
+    limit.dismiss("ask")
+    limit.dismiss("ask")
+    assert [limit.reserve(100.0) for _ in range(4)] == pytest.approx([0, 0, 1 / 3, 2 / 3])
+
+
+def test_a_limit_of_several_steps_is_whole_where_all_their_instances_are() -> None:
+    """A step that has ended takes no part with it."""
+    limit = RateLimit(10)
+    for step in ("ask", "ask", "ask again"):
+        limit.admit(step, 2 if step == "ask" else 1)
+    assert [limit.reserve(0.0) for _ in range(3)] == pytest.approx([0, 0.1, 0.2])
+
+    limit.dismiss("ask again")
+    assert [limit.reserve(9.0) for _ in range(3)] == pytest.approx([0, 0.1, 0.2])
+
+
+@given(st.lists(st.integers(0, 5), min_size=1, max_size=5).filter(any))
+def test_the_parts_of_all_processes_are_the_whole(instances: list[int]) -> None:
+    """However the instances are spread."""
+    whole = sum(instances)
+    calls = 0.0
+    for here in filter(None, instances):
+        limit = RateLimit(1000)
+        for _ in range(here):
+            limit.admit("ask", whole)
+        assert limit.reserve(0.0) == 0.0
+        calls += 1 / limit.reserve(0.0)
+
+    assert calls == pytest.approx(1000)
+
+
 @pytest.mark.parametrize(
     ("text", "calls", "per_s"), [("100/s", 100, 1), (" 60 / min ", 60, 60), ("0.5/h", 0.5, 3600)]
 )

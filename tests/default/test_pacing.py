@@ -39,6 +39,16 @@ def test_waiting_records_share_a_frame_where_sending_is_dear() -> None:
     assert pace.limit == 5, "held back for no longer than half a millisecond"
 
 
+def test_frames_of_large_records_stay_small() -> None:
+    """Sixteen thousand arrays of a megabyte are no frame, however quick they are to pass on."""
+    pace = Pace(4096, 0.0005)
+    for _ in range(10):
+        pace.took(1e-6, pace.limit, fitting=4)
+
+    assert pace.limit == 4
+    assert after_frames(pace, 13, per_record_s=1e-8) == 4096, "small ones follow"
+
+
 def test_a_source_that_begins_to_wait_is_noticed_after_one_frame() -> None:
     """After a burst the latency must be back at once, not after dozens of frames."""
     pace = Pace(4096, 0.0005)

@@ -24,7 +24,7 @@ def _bytes_of_one_message(value: Any) -> bytes:
     ours, theirs = socket.socketpair()
     with ours, theirs:
         theirs.settimeout(30)
-        with in_thread(Link(ours).send, 20, 7, encode(value)) as sender:
+        with in_thread(Link(ours, may_share=False).send, 20, 7, encode(value)) as sender:
             got = theirs.recv(1 << 20)
             sender.join()
             ours.close()
@@ -102,7 +102,7 @@ def test_shutting_down_wakes_a_sender_that_waits_for_room() -> None:
     """Cancelling must not wait for a peer that reads no more."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        link = Link(ours)
+        link = Link(ours, may_share=False)
 
         with in_thread(link.send, 20, 0, encode(np.zeros(50_000_000, "u1"))) as sender:
             theirs.recv(1)

@@ -10,9 +10,10 @@ from click.testing import CliRunner
 
 from sage_kernel_api.cli.app import cli
 from sage_kernel_api.storage.savepoints import InstanceState, SavepointHeader, write_savepoint_file
+from sage_kernel_api.storage.state_classes import state_class_of
 from sage_kernel_api.storage.value_codec import ValueCodec
 from tests.savepoints.jobs import GOLDEN
-from tests.storage.value_names import CODEC, Order
+from tests.storage.value_names import Order
 
 _GOLDEN = GOLDEN / "v1-parallelism-3.savepoint"
 
@@ -58,12 +59,15 @@ def test_objects_and_pickles_are_shown_by_size_only(tmp_path: Path) -> None:
     """R18: looking at a file must not run it."""
     path = tmp_path / "s"
     pickled = ValueCodec(pickle_key=b"0123456789abcdef").encode(object)
-    state = InstanceState("s", 0, {"order": CODEC.encode(Order("tea")), "pickle": pickled})
+    # A name that no other test registers, which would make the class known to this process.
+    unknown = state_class_of(Order, "shop.OrderOfAnotherProgram")
+    order = ValueCodec(classes=[unknown]).encode(Order("tea"))
+    state = InstanceState("s", 0, {"order": order, "pickle": pickled})
     write_savepoint_file(path, SavepointHeader("j", "k", 1, 0.0, {"s": 1}), [state])
 
     _, out = run("show", str(path))
 
-    assert f"s[0]  order = ({len(CODEC.encode(Order('tea')))} bytes)" in out
+    assert f"s[0]  order = ({len(order)} bytes)" in out
     assert f"s[0]  pickle = ({len(pickled)} bytes)" in out
 
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 from sage_kernel_api.context import ExecutionContext, SupportsKeyedState
 from sage_kernel_api.core.functions import FlatMapFunction
 from sage_kernel_api.core.operators.base_operator import BaseOperator
+from sage_kernel_api.core.operators.use_of_self import may_use_self
 from sage_kernel_api.core.policies import Policies
 from sage_kernel_api.runnable import (
     KIND_FILTER,
@@ -50,6 +51,12 @@ class _CallOperator(BaseOperator):
         super().__init__(execution_context, function_class, *args, **kwargs)
         # Bound once: a bound method is a new object at each look.
         self.call: Callable[..., Payload] = self._find_call()
+        self._may_ask = super().reads_key and may_use_self(self.method("execute"))
+
+    @property
+    def reads_key(self) -> bool:
+        """True if the function knows the context and its code may look at it."""
+        return self._may_ask
 
     def _find_call(self) -> Callable[..., Payload]:
         return self.method("execute")
@@ -154,11 +161,6 @@ class ReduceOperator(_CallOperator):
             if isinstance(context, SupportsKeyedState)
             else {}
         )
-
-    @property
-    def reads_key(self) -> bool:
-        """True: the table is kept by key."""
-        return True
 
     def process(self, data: Payload, input_index: int = 0) -> None:
         """Fold *data* into the value of its key."""

@@ -17,6 +17,7 @@ from sage_kernel_api.core.operators.async_map.attempts import Attempts
 from sage_kernel_api.core.operators.async_map.calls import AsyncCalls
 from sage_kernel_api.core.operators.async_map.loop_host import LoopHost, SharedLoop
 from sage_kernel_api.core.operators.async_map.options import AsyncMapOptions
+from sage_kernel_api.core.operators.async_map.rate_limit import RateLimit
 from sage_kernel_api.core.operators.base_operator import BaseOperator
 from sage_kernel_api.core.policies import Policies
 from sage_kernel_api.errors import ChannelClosedError, LeakedTaskError
@@ -62,6 +63,7 @@ class AsyncMapOperator(BaseOperator):
         self._calls: AsyncCalls | None = None
         self._is_drained_by_kernel = False
         self._must_close_async = False
+        self._limit: RateLimit | None = None
         context: object = execution_context
         self._timed = context if isinstance(context, SupportsEventTime) else None
 
@@ -74,6 +76,9 @@ class AsyncMapOperator(BaseOperator):
         """Open the function on both sides: here and on the event loop."""
         super().open()
         options = self.options
+        if options.rate_limit is not None:
+            options.rate_limit.admit(self.context.name, self.context.get_parallelism())
+            self._limit = options.rate_limit
         loop = self.host.acquire()
         self._calls = AsyncCalls(
             loop,
@@ -175,6 +180,9 @@ class AsyncMapOperator(BaseOperator):
         Raises:
             LeakedTaskError: A call ignores its cancellation, or blocks the event loop.
         """
+        limit, self._limit = self._limit, None
+        if limit is not None:
+            limit.dismiss(self.context.name)
         try:
             self._close_calls()
         finally:

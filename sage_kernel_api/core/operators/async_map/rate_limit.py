@@ -6,6 +6,8 @@ Layer: core. Pure: time comes in as a number, waiting is the caller's business.
 from __future__ import annotations
 
 import re
+import threading
+from collections import Counter
 from typing import Final
 
 from sage_kernel_api.errors import ConfigurationError
@@ -20,8 +22,10 @@ class RateLimit:
     """Spread calls evenly over time, at most *calls* in *per_s* seconds.
 
     One object is one limit: the parallel instances of a step share it, and several steps do
-    if they are given the same object. It is shared inside a process; a copy in another process
-    (steps on process lanes) begins a limit of its own, so give each its part of the rate.
+    if they are given the same object. Instances in several processes share it, too: each process
+    has a copy, which lets pass the part of the rate that its instances are of the whole step. A
+    part that one process does not use is not used by another. Steps of different processes that
+    were given one limit have it each.
 
     Args:
         calls: How many, above 0.
@@ -52,6 +56,31 @@ class RateLimit:
         self._interval_s = per_s / calls
         # When the next call would begin if all calls were evenly spread.
         self._due_s = float("-inf")
+        self._lock = threading.Lock()
+        self._here: Counter[str] = Counter()
+        self._everywhere: dict[str, int] = {}
+        self._share = 1.0
+
+    def admit(self, step: str, parallelism: int) -> None:
+        """Let one of the *parallelism* instances of *step* use this limit from now on.
+
+        Where no step was admitted, the whole rate is at the disposal of whoever asks.
+        """
+        with self._lock:
+            self._here[step] += 1
+            self._everywhere[step] = parallelism
+            self._divide()
+
+    def dismiss(self, step: str) -> None:
+        """Undo one `admit`."""
+        with self._lock:
+            self._here[step] -= 1
+            self._here += Counter()  # drops what is at zero
+            self._divide()
+
+    def _divide(self) -> None:
+        whole = sum(self._everywhere[step] for step in self._here)
+        self._share = min(1.0, self._here.total() / whole) if whole else 1.0
 
     @classmethod
     def parse(cls, rate: RateLimit | float | str) -> RateLimit:
@@ -85,8 +114,10 @@ class RateLimit:
         A place that was taken is used up, also if the call is given up before. Thread use: one
         thread, that of the event loop.
         """
-        start_s = max(now_s, self._due_s - (self.burst - 1) * self._interval_s)
-        self._due_s = max(self._due_s, start_s) + self._interval_s
+        interval_s = self._interval_s / self._share
+        burst = max(1.0, self.burst * self._share)
+        start_s = max(now_s, self._due_s - (burst - 1) * interval_s)
+        self._due_s = max(self._due_s, start_s) + interval_s
         return start_s - now_s
 
     def __reduce__(self) -> tuple[object, ...]:
