@@ -19,7 +19,7 @@ from sage_kernel_mock.event_time import TimeMark
 from sage_kernel_mock.facade import MockKernelFacade
 from sage_kernel_mock.harness.description import Surroundings
 from sage_kernel_mock.ledger import EdgeLedger, StepTally
-from sage_kernel_mock.task import TaskParts
+from sage_kernel_mock.step_work import TaskParts
 from sage_kernel_mock.timeline import Timeline
 from sage_kernel_mock.transport import Outlet
 from sage_kernel_mock.wiring import task_class
