@@ -5,7 +5,6 @@ Layer: testing. Promises of `ServiceClient` and `RuntimeContext.call_service`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
@@ -175,32 +174,6 @@ def a_call_within_its_deadline_succeeds(bench: Workbench) -> None:
     answer = echo_context(bench).services.call("echo", "give", (5,), timeout_s=5.0)
 
     expect_equal(answer.result(bench.wait_s), 5, "the answer")
-
-
-class Circle:
-    """Calls another service, and answers with the exception of that call."""
-
-    def __init__(self, other: str) -> None:
-        self.other = other
-
-    def set_context(self, context: RuntimeContext) -> None:
-        """Take the context."""
-        self.context = context
-
-    def ask(self, depth: int = 0) -> Any:
-        """Ask the other one."""
-        if depth > 5:
-            return "too deep"
-        return self.context.call_service(self.other, "ask", depth + 1)
-
-
-CIRCLES: dict[str, Callable[[Any], None]] = {
-    "itself": lambda manager: manager.register_service("a", Circle, "a"),
-    "two services": lambda manager: (
-        manager.register_service("a", Circle, "b"),
-        manager.register_service("b", Circle, "a"),
-    ),  # type: ignore[dict-item]
-}
 
 
 def echo_context(bench: Workbench) -> RuntimeContext:

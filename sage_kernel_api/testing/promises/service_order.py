@@ -18,9 +18,35 @@ from sage_kernel_api.testing.expectations import (
     expect_equal,
     expect_error,
 )
-from sage_kernel_api.testing.promises.service_calls import CIRCLES, echo_context
+from sage_kernel_api.testing.promises.service_calls import echo_context
 from sage_kernel_api.testing.workbench import Workbench
 from sage_kernel_api.values import Capability
+
+
+class Circle:
+    """Calls another service, and answers with the exception of that call."""
+
+    def __init__(self, other: str) -> None:
+        self.other = other
+
+    def set_context(self, context: RuntimeContext) -> None:
+        """Take the context."""
+        self.context = context
+
+    def ask(self, depth: int = 0) -> Any:
+        """Ask the other one."""
+        if depth > 5:
+            return "too deep"
+        return self.context.call_service(self.other, "ask", depth + 1)
+
+
+CIRCLES: dict[str, Callable[[Any], None]] = {
+    "itself": lambda manager: manager.register_service("a", Circle, "a"),
+    "two services": lambda manager: (
+        manager.register_service("a", Circle, "b"),
+        manager.register_service("b", Circle, "a"),
+    ),  # type: ignore[dict-item]
+}
 
 
 @promise(Capability.SERVICES)
