@@ -193,7 +193,7 @@ class SimulatedDriver(Driver):
             now_s = self.time.now_s()
             if now_s + hold.turns * _TURN_S >= end_s:
                 return
-            actors = [actor for actor in self._actors if actor not in stuck]
+            actors = [a for a in self._actors if a not in stuck] if stuck else self._actors
             ready = [actor for actor in actors if actor.is_ready or actor.due_s <= now_s]
             if ready:
                 actor = ready[self._random.randrange(len(ready))]

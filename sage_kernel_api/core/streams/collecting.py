@@ -24,6 +24,7 @@ T_co = TypeVar("T_co", covariant=True)
 # first, and at most.
 _FIRST_LOOK_S = 0.001
 _LOOK_S = 0.05
+# How long it waits for the job in between: to a simulated one, which never idles, a hundred turns.
 _GO_ON_S = 0.0001
 
 
