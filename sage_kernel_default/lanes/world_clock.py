@@ -5,6 +5,7 @@ Layer: lanes.
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 from sage_kernel_api.errors import ConfigurationError
@@ -37,9 +38,9 @@ class WorldClock:
         A world that never idles is left with what it was doing after a bounded number of turns.
 
         Raises:
-            ConfigurationError: *seconds* is negative or not a number; nothing moved.
+            ConfigurationError: *seconds* is negative, infinite or not a number; nothing moved.
         """
-        if not seconds >= 0:
+        if not 0 <= seconds < math.inf:
             raise ConfigurationError(f"A clock cannot go back or nowhere: advance({seconds!r}).")
         end_s = self.now_s + seconds
         if self._world.baton.is_in_turn:

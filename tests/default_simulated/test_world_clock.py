@@ -104,7 +104,7 @@ def test_some_records_of_an_endless_stream_can_be_taken(kernel: DefaultKernelFac
     assert env.from_source(lambda: next(numbers)).take(5) == [0, 1, 2, 3, 4]
 
 
-@pytest.mark.parametrize("seconds", [-1.0, float("nan")])
+@pytest.mark.parametrize("seconds", [-1.0, float("nan"), float("inf")])
 def test_time_does_not_go_back(kernel: DefaultKernelFacade, seconds: float) -> None:
     """A test that computes a wrong time must learn it."""
     with pytest.raises(ConfigurationError, match="go back"):
