@@ -114,13 +114,14 @@ def test_forward_among_fewer_receivers_goes_round(kernel: MockKernelFacade) -> N
     assert receivers.got() == {"b": [1]}
 
 
-def test_a_function_of_the_user_may_choose(receivers: Receivers) -> None:
+@pytest.mark.parametrize(("chosen", "name"), [(0, "a"), (2, "c")])
+def test_a_function_of_the_user_may_choose(receivers: Receivers, chosen: int, name: str) -> None:
     """It sees the record and the number of receivers."""
     seen: list[object] = []
 
     def choose(record: object, of: int) -> int:
         seen.append((record, of))
-        return 2
+        return chosen
 
     connection = ConnectionInfo(NAMES, partition_strategy="custom", partitioner=choose)
     receivers.connect(connection)
@@ -128,7 +129,7 @@ def test_a_function_of_the_user_may_choose(receivers: Receivers) -> None:
     receivers.context.transport.send("r")
 
     assert seen == [("r", 3)]
-    assert receivers.got() == {"c": ["r"]}
+    assert receivers.got() == {name: ["r"]}
 
 
 @pytest.mark.parametrize("answer", [-1, 3, "1", None, 1.0])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from importlib.metadata import Distribution
+from importlib.metadata._meta import SimplePath
 from pathlib import Path
 
 import pytest
@@ -152,3 +154,52 @@ def test_kernels_are_listed_by_name_and_then_by_owner(site: Path) -> None:
     assert [one for one in found if one[1].endswith("-owner")] == [
         ("alpha", "a-owner"), ("alpha", "b-owner"), ("zeta", "a-owner"), ("zeta", "b-owner"),
     ]  # fmt: skip
+
+
+def test_an_installation_of_the_old_kind_is_named_by_its_folder(site: Path) -> None:
+    """Development installs leave an `egg-info` folder, with more parts in its name."""
+    info = site / "fake_egg-1.0-py3.11.egg-info"
+    info.mkdir()
+    (info / "PKG-INFO").write_text("Version: 2\n")
+    (info / "entry_points.txt").write_text("[sage_kernel.kernels]\negg = x\n")
+
+    (one,) = listed("fake-egg")
+
+    assert (one.name, one.version) == ("egg", "2")
+
+
+class Odd(Distribution):
+    """What an importer of another kind may offer, as zip files and frozen programs do."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def read_text(self, filename: str) -> str | None:
+        if filename == "entry_points.txt":
+            return "[sage_kernel.kernels]\nodd = x\n"
+        raise self.error
+
+    def locate_file(self, path: object) -> SimplePath:
+        raise NotImplementedError
+
+
+class OddFinder:
+    @staticmethod
+    def find_spec(*_: object) -> None:
+        """Find no module."""
+
+    @staticmethod
+    def find_distributions(_: object) -> list[Odd]:
+        return [Odd(RuntimeError("no key"))]
+
+
+def test_a_distribution_that_raises_anything_is_listed_as_broken(
+    site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody else's importer must not take the list away."""
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path, OddFinder])
+
+    (one,) = listed("unknown")
+
+    assert (one.name, one.version) == ("odd", "")
+    assert one.problems == ("broken metadata: RuntimeError: no key",)
