@@ -319,8 +319,9 @@ def test_what_the_class_refuses_is_told_in_its_own_words() -> None:
             if self.x > 9:
                 raise TypeError("more than 9 never helped")
 
-    assert refusal("k?x=10", Picky).splitlines()[1:] == [
-        "  - the options were refused: more than 9 never helped"
+    assert refusal("k?x=10", Picky).splitlines() == [
+        "Kernel spec 'k?x=10' cannot be used:",
+        "  - the options were refused: more than 9 never helped",
     ]
 
 

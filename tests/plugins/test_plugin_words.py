@@ -505,6 +505,30 @@ def test_a_kernel_with_required_options_is_described_but_not_made(site: Path) ->
     )
 
 
+def test_a_kernel_is_described_with_all_that_it_says_of_itself() -> None:
+    """Users compare kernels by it before they choose one."""
+    register_kernel("words", lambda: resolve_kernel("mock"), summary="in my words")
+    try:
+        with pytest.raises(KernelContractError, match="registered as 'words'"):
+            resolve_kernel("words")
+    finally:
+        unregister_kernel("words")
+    found, kernel = describe_kernel("mock"), resolve_kernel("mock")
+
+    assert found.capabilities == kernel.capabilities != frozenset()
+    assert found.api_version == kernel.api_version
+
+
+def test_a_kernel_without_options_says_so_with_the_spec(site: Path) -> None:
+    """The heading tells which of several specs it was."""
+    install(site, "bare", COMPLETE)
+
+    assert str(refusal("bare?lanes=4")) == (
+        "Kernel spec 'bare?lanes=4' (from the argument) cannot be used:\n"
+        "  - column 6: unknown option 'lanes'; there are no options"
+    )
+
+
 def test_describing_shuts_the_kernel_down_again(site: Path) -> None:
     """A look at a kernel must not leave its threads behind."""
     text = COMPLETE.replace("def shutdown(self): pass", "def shutdown(self): ended.append(self)")

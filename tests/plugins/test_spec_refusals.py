@@ -180,6 +180,8 @@ def test_what_is_not_text_is_refused_with_an_example() -> None:
         ("k?a=%ED%A0%80", "k", (("a", "\ud800"),), None, "", (3,)),
         ("k?a==", "k", (("a", "="),), None, "", (3,)),
         ("\u01c5", "d\u017e", (), None, "", ()),
+        # Marks that belong to a letter, of both kinds.
+        ("q\u0323", "q\u0323", (), None, "", ()),
         ("\u0915\u093f.a_b-1", "\u0915\u093f.a_b-1", (), None, "", ()),
     ],
 )
