@@ -32,6 +32,9 @@ def coverage(session: nox.Session) -> None:
     session.install("-e", ".[dev]")
     session.run("coverage", "erase")
     session.run("coverage", "run", "-m", "pytest", "-p", "no:cacheprovider", *session.posargs)
+    # The kit's own lines run with a kernel under it; of its profiles the plain tier runs one.
+    kit = ("tests/conformance/test_kernels.py", "--slow", "-k", "mock")
+    session.run("coverage", "run", "-m", "pytest", "-p", "no:cacheprovider", *kit)
     session.run("coverage", "combine", "-q")
     for package in ("sage_kernel_api", "sage_kernel_mock"):
         session.run("coverage", "report", f"--include={package}/*", "--fail-under=95")
