@@ -242,7 +242,7 @@ class Positional(Protocol):
 
 def differences(function: Any, protocol: type = Wanted) -> str:
     """Return what is said of a class with this member, without the template at its end."""
-    (said,) = list(compare_members(type("Mine", (), {"call": function}), protocol)) or [""]
+    said = "".join(compare_members(type("Mine", (), {"call": function}), protocol))
     return said.removeprefix("Mine.call: ").partition("; write: ")[0]
 
 
