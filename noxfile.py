@@ -24,3 +24,25 @@ def checks(session: nox.Session) -> None:
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("lint-imports", "--no-cache")
+
+
+@nox.session(python="3.11")
+def coverage(session: nox.Session) -> None:
+    """Measure branch coverage; fails below 95 % of either package."""
+    session.install("-e", ".[dev]")
+    session.run("coverage", "erase")
+    session.run("coverage", "run", "-m", "pytest", "-p", "no:cacheprovider", *session.posargs)
+    # The kit's own lines run with a kernel under it; of its profiles the plain tier runs one.
+    kit = ("tests/conformance/test_kernels.py", "--slow", "-k", "mock")
+    session.run("coverage", "run", "-m", "pytest", "-p", "no:cacheprovider", *kit)
+    session.run("coverage", "combine", "-q")
+    for package in ("sage_kernel_api", "sage_kernel_mock"):
+        session.run("coverage", "report", f"--include={package}/*", "--fail-under=95")
+
+
+@nox.session(python="3.11")
+def mutation(session: nox.Session) -> None:
+    """Change discovery, spec parsing and routing line by line, and see whether tests notice."""
+    session.install("-e", ".[dev,mutation]")
+    session.run("mutmut", "run", *session.posargs)
+    session.run("mutmut", "results")

@@ -38,6 +38,7 @@ from sage_kernel_default.jobs.queues import channels_of
 from sage_kernel_default.jobs.stores import store_in_files
 from sage_kernel_default.lanes import Driver, ThreadDriver
 from sage_kernel_default.lanes.simulated import SimulatedDriver
+from sage_kernel_default.lanes.world_clock import WorldClock
 from sage_kernel_default.options import DefaultOptions
 from sage_kernel_default.services import (
     InlineHost,
@@ -93,6 +94,7 @@ class DefaultKernelFacade:
         options: As given.
         simulation: Under ``driver=sim``: the simulated world, with the trace of its turns.
             None otherwise.
+        clock: Under ``driver=sim`` only: moves the virtual time, and with it the world.
 
     Raises:
         ConfigurationError: Options that exclude each other.
@@ -103,6 +105,8 @@ class DefaultKernelFacade:
         ('default', [])
         >>> kernel.shutdown()
     """
+
+    clock: WorldClock
 
     def __init__(
         self,
@@ -122,6 +126,8 @@ class DefaultKernelFacade:
         self.options = options
         self.simulation = _simulation(options)
         self.capabilities = CAPABILITIES if self.simulation is None else SIMULATED_CAPABILITIES
+        if self.simulation is not None:
+            self.clock = WorldClock(self.simulation)
         self._is_closed = False
         self._is_announced = False
         self._closing = threading.Lock()

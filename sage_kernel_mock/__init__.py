@@ -37,11 +37,11 @@ if TYPE_CHECKING:
         StateSaved,
     )
     from sage_kernel_mock.harness.maker import HarnessMaker
-    from sage_kernel_mock.harness.snapshot import StepSnapshot
     from sage_kernel_mock.harness.step_harness import StepHarness
     from sage_kernel_mock.journal import Journal, JournalEntry
     from sage_kernel_mock.options import MockOptions
     from sage_kernel_mock.scripts import Placeholder, ServiceScripts
+    from sage_kernel_mock.snapshot import StepSnapshot
     from sage_kernel_mock.state import MockStateManager
     from sage_kernel_mock.transport import SentRecord
 
@@ -110,7 +110,7 @@ _HOMES: Final = {
     "StateLoaded": "happenings",
     "StateSaved": "happenings",
     "StepHarness": "harness.step_harness",
-    "StepSnapshot": "harness.snapshot",
+    "StepSnapshot": "snapshot",
 }
 
 

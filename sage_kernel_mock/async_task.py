@@ -14,7 +14,8 @@ from sage_kernel_api.runnable import AsyncOutcome, AsyncRunnable, Runnable
 from sage_kernel_api.values import NONE_KEY
 from sage_kernel_mock.event_time import TimeMark
 from sage_kernel_mock.happenings import Processed
-from sage_kernel_mock.task import Outcome, Parcel, Task, settle_edge
+from sage_kernel_mock.step_work import Outcome, Parcel, settle_edge
+from sage_kernel_mock.task import Task
 from sage_kernel_mock.transport import Outlet
 
 __all__ = ["AsyncTask", "wait_for_any"]

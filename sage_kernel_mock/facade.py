@@ -11,6 +11,7 @@ from sage_kernel_api.lifecycle import PipelineConfig, ServiceConfig
 from sage_kernel_api.logging import StandardLoggerFactory
 from sage_kernel_api.plugins import notify_kernel_stopped
 from sage_kernel_api.values import Capability
+from sage_kernel_mock.checkpoints import MockCheckpointManager
 from sage_kernel_mock.clock import ManualClock
 from sage_kernel_mock.contexts import (
     ContextParts,
@@ -113,6 +114,7 @@ class MockKernelFacade:
             self.journal, self._make_run, self.capabilities, self._check_open
         )
         self._task_manager = MockTaskManager(self._job_manager)
+        self._checkpoint_manager = MockCheckpointManager(self._job_manager, self.faults, self.clock)
 
     @property
     def name(self) -> str:
@@ -158,6 +160,11 @@ class MockKernelFacade:
     def task_manager(self) -> MockTaskManager:
         """Return the tasks."""
         return self._task_manager
+
+    @property
+    def checkpoint_manager(self) -> MockCheckpointManager:
+        """Return the checkpoints: copies to look at, which no job begins with."""
+        return self._checkpoint_manager
 
     @property
     def queue_manager(self) -> MockQueueManager:

@@ -15,6 +15,7 @@ from sage_kernel_mock.async_task import AsyncTask, wait_for_any
 from sage_kernel_mock.contexts import ContextParts
 from sage_kernel_mock.options import MockOptions
 from sage_kernel_mock.service_host import ServiceHost
+from sage_kernel_mock.step_time import StepTime
 from sage_kernel_mock.task import Task
 from sage_kernel_mock.timeline import Timeline
 from sage_kernel_mock.wiring import wire
@@ -50,6 +51,9 @@ class JobRun:
         self._wiring = wire(config, parts, timeline, self._agenda.add)
         self._async_tasks = [t for t in self._wiring.tasks if isinstance(t, AsyncTask)]
         self._opened: list[Task] = []
+        # Looked at after each record and for each step that ends: with all steps in it, a long
+        # chain would cost the square of its length.
+        self._times: list[StepTime] = []
         self._stops = False
 
     @property
@@ -110,6 +114,7 @@ class JobRun:
         for task in reversed(self._wiring.tasks):
             self._opened.append(task)
             task.open()
+        self._times = [task.time for task in self._wiring.tasks if task.time.needs_looks]
 
     def _move(self) -> None:
         self._settle_timers()
@@ -182,7 +187,7 @@ class JobRun:
     def _settle_timers(self) -> None:
         """Process all records, then what the clock says is due, until there is neither."""
         self._drain()
-        while not self._stops and any(task.time.look() for task in self._wiring.tasks):
+        while not self._stops and any(time.look() for time in self._times):
             self._drain()
 
     def _read_sources(self) -> None:
@@ -201,7 +206,7 @@ class JobRun:
             shortest_wait_s = min(shortest_wait_s, answer.wait_s)
             if idle_looks % len(sources) == 0:
                 # Nobody has anything now, so time passes at once, up to the next timer.
-                due_s = min(task.time.due_in_s for task in self._wiring.tasks)
+                due_s = min((time.due_in_s for time in self._times), default=float("inf"))
                 self._timeline.pass_time(min(shortest_wait_s, due_s))
                 self._settle_timers()
                 shortest_wait_s = float("inf")

@@ -103,6 +103,11 @@ class StepTime:
 
     # --- the clock ---------------------------------------------------------------------------
 
+    @property
+    def needs_looks(self) -> bool:
+        """True if the passing of time can concern the step: it has timers, or assigns times."""
+        return self._timed is not None or self._source is not None
+
     def look(self) -> bool:
         """Fire timers that are due, and notice that no records come; False if neither was so."""
         acted = False

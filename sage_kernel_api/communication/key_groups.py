@@ -208,11 +208,11 @@ def _encode_time(key: dt.date | dt.time | dt.timedelta) -> bytes:
             naive = key.astimezone(dt.UTC).replace(tzinfo=None) if aware else key
         except OverflowError:
             raise KeyEncodingError(f"The key {key!r} has no time in UTC.") from None
-        return (b"Z" if aware else b"T") + naive.replace(fold=0).isoformat().encode()
+        return (b"Z" if aware else b"T") + naive.isoformat().encode()
     if isinstance(key, dt.time):
         offset = key.utcoffset()
         if offset is None:
-            return b"c" + key.replace(fold=0, tzinfo=None).isoformat().encode()
+            return b"c" + key.isoformat().encode()
         since_midnight = dt.datetime.combine(dt.date(2000, 1, 2), key.replace(tzinfo=None)) - offset
         return b"C" + since_midnight.isoformat().encode()
     return b"d" + key.isoformat().encode()

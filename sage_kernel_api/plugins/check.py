@@ -26,7 +26,7 @@ from sage_kernel_api.plugins.signatures import compare_members, protocol_members
 from sage_kernel_api.storage import CheckpointManager
 from sage_kernel_api.values import API_VERSION, Capability
 
-__all__ = ["check_kernel", "check_kernel_class"]
+__all__ = ["check_kernel", "check_kernel_class", "parts_of"]
 
 _VERSION: Final = re.compile(r"([0-9]{1,6})\.([0-9]{1,6})")
 _OPTIONAL: Final[tuple[tuple[Capability, type, str, type], ...]] = (
@@ -71,6 +71,29 @@ def check_kernel_class(kernel_class: type, *, name: str) -> None:
     problems = list(compare_members(kernel_class, KernelFacade))
     if problems:
         raise KernelContractError.listing(f"Kernel {name!r} breaks the contract:", problems)
+
+
+def parts_of(kernel: KernelFacade) -> Iterator[tuple[object, type]]:
+    """Yield a right kernel and its managers, each with the Protocol that it implements."""
+    yield kernel, KernelFacade
+    for attribute, protocol in _always(kernel.capabilities):
+        yield getattr(kernel, attribute), protocol
+    for capability, face, attribute, protocol in _OPTIONAL:
+        if capability in kernel.capabilities:
+            yield kernel, face
+            yield getattr(kernel, attribute), protocol
+    for capability, face in _METHODS:
+        if capability in kernel.capabilities:
+            yield kernel, face
+
+
+def _always(capabilities: frozenset[object]) -> list[tuple[str, type]]:
+    """Return the managers that every kernel with these capabilities has."""
+    return [
+        ("job_manager", PausableJobManager if Capability.PAUSE in capabilities else JobManager),
+        ("service_manager", ServiceManager),
+        ("logger_factory", LoggerFactory),
+    ]
 
 
 def _problems(kernel: object, name: str | None) -> Iterator[str]:
@@ -122,12 +145,7 @@ def _version_problems(kernel: object) -> Iterator[str]:
 
 
 def _manager_problems(kernel: object, capabilities: frozenset[object]) -> Iterator[str]:
-    jobs = PausableJobManager if Capability.PAUSE in capabilities else JobManager
-    wanted: list[tuple[str, type]] = [
-        ("job_manager", jobs),
-        ("service_manager", ServiceManager),
-        ("logger_factory", LoggerFactory),
-    ]
+    wanted = _always(capabilities)
     for capability, face, attribute, protocol in _OPTIONAL:
         if capability in capabilities:
             missing = list(compare_members(kernel, face))

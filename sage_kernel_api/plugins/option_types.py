@@ -146,7 +146,7 @@ def _union(parts: list[OptionType]) -> OptionType:
                 continue
         raise ValueError(text)
 
-    shown = " | ".join(part.text for part in [*ordered[1:], *ordered[:1]])
+    shown = " | ".join(part.text for part in sorted(parts, key=lambda part: part is _NONE))
     return OptionType(shown, read, is_address=any(part.is_address for part in parts))
 
 

@@ -99,12 +99,13 @@ def _read_pyproject(file: Path) -> KernelChoice | None:
     table = tool.get(_TABLE) if isinstance(tool, dict) else None
     if table is None:
         return None
-    line = _line_of(data, _TABLE)
+    # The name of a project may hold the same words; the table's own heading is sure.
+    line = _line_of(data, f"[tool.{_TABLE}]") or _line_of(data, _TABLE) or 1
     if not isinstance(table, dict):
         raise ConfigurationError(f"{file}:{line}: tool.{_TABLE} must be a table.")
     if "kernel" not in table:
         return None
-    line = _line_of(data, "kernel", after=line)
+    line = _line_of(data, "kernel", after=line) or line
     if not isinstance(table["kernel"], str):
         raise ConfigurationError(
             f"{file}:{line}: tool.{_TABLE}.kernel must be text such as 'default?lanes=4', "
@@ -145,10 +146,11 @@ def _line_in(message: str, data: bytes) -> int:
     return int(digits) if found and digits.isdigit() else data.count(b"\n") + 1
 
 
-def _line_of(data: bytes, word: str, *, after: int = 0) -> int:
-    """Return the line, after line *after*, that begins with or names *word*; 1 if none does."""
-    for number, line in enumerate(data.decode("utf-8").splitlines(), 1):
-        begins = line.lstrip().startswith(word) or (not after and word in line)
-        if number > after and begins and not line.lstrip().startswith("#"):
+def _line_of(data: bytes, word: str, *, after: int = 0) -> int | None:
+    """Return the first line that names *word*; behind line *after*, one that begins with it."""
+    for number, line in enumerate(data.decode("utf-8").split("\n"), 1):
+        text = line.strip()
+        is_named = text.startswith(word) if after else word in text
+        if number > after and is_named and not text.startswith("#"):
             return number
-    return max(after, 1)
+    return None

@@ -76,7 +76,10 @@ class _ManualClock(Protocol):
 
 @runtime_checkable
 class HasManualTime(Protocol):
-    """A kernel whose time only tests move; the kit then advances it where it would else wait."""
+    """A kernel whose time only tests move; the kit then advances it where it would else wait.
+
+    If it has jobs in the background, the kit moves it on a thread of its own while a test waits.
+    """
 
     @property
     def clock(self) -> _ManualClock:

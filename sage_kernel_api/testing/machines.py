@@ -1,6 +1,6 @@
-"""Models of jobs, state, services and queues, and random calls that compare a kernel with them.
+"""Models of jobs and state, and random calls that compare a kernel with them.
 
-Layer: testing. The only module of the kit that needs hypothesis.
+Layer: testing. Needs hypothesis, as its neighbours `service_machines` and `random_pipelines` do.
 
 Examples are derived from the machine itself, so that every run draws the same ones; a failing
 sequence is made as short as possible and is part of the error.
@@ -11,46 +11,40 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from functools import partial
-from itertools import count
-from typing import Any, Final
+from typing import Any
 
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
 from sage_kernel_api.errors import (
-    ChannelClosedError,
-    ChannelTimeoutError,
-    ConfigurationError,
     JobNotFoundError,
-    ServiceNotFoundError,
-    ServiceStateError,
 )
 from sage_kernel_api.testing.expectations import expect_equal, expect_error
 from sage_kernel_api.testing.workbench import Workbench
 from sage_kernel_api.values import JobId, JobState
 
 __all__ = [
-    "check_random_chains",
-    "check_random_folds",
     "run_job_machine",
-    "run_queue_machine",
-    "run_service_machine",
     "run_state_machine",
 ]
 
-_NAMES = st.sampled_from(["a", "b", "c"])
+
+NAMES = st.sampled_from(["a", "b", "c"])
+
+
 # Drawn from a few: tables of all characters take seconds to make.
 _TEXTS = st.sampled_from(["", "a", "\u00e9", "x" * 300])
-_VALUES = st.recursive(
+
+
+_ANY_VALUE = st.recursive(
     st.none() | st.booleans() | st.integers() | _TEXTS,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_NAMES, inner, max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=3),
     max_leaves=5,
 )
-_NUMBERS = count()
 
 
-def _settings(examples: int, steps: int = 20) -> settings:
+def so_many(examples: int, steps: int = 20) -> settings:
     return settings(
         max_examples=examples,
         stateful_step_count=steps,
@@ -115,33 +109,33 @@ class _StateMachine(RuleBasedStateMachine):
         self.values: dict[str, Any] = {}
         self.checkpoints: dict[str, dict[str, Any]] = {}
 
-    @rule(key=_NAMES, value=_VALUES)
+    @rule(key=NAMES, value=_ANY_VALUE)
     def save(self, key: str, value: Any) -> None:
         expect_equal(self.state.save_state(key, value), True, "save_state")
         self.values[key] = copy.deepcopy(value)
 
-    @rule(key=_NAMES)
+    @rule(key=NAMES)
     def load(self, key: str) -> None:
         expect_equal(self.state.load_state(key, "none"), self.values.get(key, "none"), "load_state")
 
-    @rule(key=_NAMES)
+    @rule(key=NAMES)
     def change_what_was_loaded(self, key: str) -> None:
         value = self.state.load_state(key)
         if isinstance(value, (list, dict)):
             value.clear()
 
-    @rule(key=_NAMES)
+    @rule(key=NAMES)
     def clear(self, key: str) -> None:
         expect_equal(self.state.clear_state(key), key in self.values, "clear_state")
         self.values.pop(key, None)
 
-    @rule(name=_NAMES)
+    @rule(name=NAMES)
     def checkpoint(self, name: str) -> None:
         is_new = name not in self.checkpoints
         expect_equal(self.state.create_checkpoint(name), is_new, "create_checkpoint")
         self.checkpoints.setdefault(name, copy.deepcopy(self.values))
 
-    @rule(name=_NAMES)
+    @rule(name=NAMES)
     def restore(self, name: str) -> None:
         is_known = name in self.checkpoints
         expect_equal(self.state.restore_checkpoint(name), is_known, "restore_checkpoint")
@@ -154,138 +148,7 @@ class _StateMachine(RuleBasedStateMachine):
             self.load(key)
 
 
-class _Counter:
-    def __init__(self) -> None:
-        self.count = 0
-
-    def add(self, value: int) -> int:
-        self.count += value
-        return self.count
-
-
-class _ServiceMachine(RuleBasedStateMachine):
-    """Services are names; those that run have a sum, which a new start sets to 0."""
-
-    def __init__(self, bench: Workbench) -> None:
-        super().__init__()
-        self.manager = bench.kernel.service_manager
-        # Names cannot be given back, so that each sequence has names of its own.
-        self.prefix = f"{next(_NUMBERS)}-"
-        self.known: set[str] = set()
-        self.sums: dict[str, int] = {}
-
-    @rule(name=_NAMES)
-    def register(self, name: str) -> None:
-        if name in self.known:
-            expect_error(ServiceStateError, self.manager.register_service, self.prefix + name, dict)
-        else:
-            self.manager.register_service(self.prefix + name, _Counter)
-            self.known.add(name)
-
-    @rule(name=_NAMES)
-    def start(self, name: str) -> None:
-        if name not in self.known:
-            expect_error(ServiceNotFoundError, self.manager.start_service, self.prefix + name)
-            return
-        expect_equal(
-            self.manager.start_service(self.prefix + name), name not in self.sums, "start_service"
-        )
-        self.sums.setdefault(name, 0)
-
-    @rule(name=_NAMES)
-    def stop(self, name: str) -> None:
-        if name not in self.known:
-            expect_error(ServiceNotFoundError, self.manager.stop_service, self.prefix + name)
-            return
-        expect_equal(
-            self.manager.stop_service(self.prefix + name), name in self.sums, "stop_service"
-        )
-        self.sums.pop(name, None)
-
-    @rule(name=_NAMES, value=st.integers(-5, 5))
-    def call(self, name: str, value: int) -> None:
-        if name not in self.known:
-            expect_error(
-                ServiceNotFoundError, self.manager.call_service, self.prefix + name, "add", value
-            )
-            return
-        self.sums[name] = self.sums.get(name, 0) + value
-        answer = self.manager.call_service(self.prefix + name, "add", value)
-        expect_equal(answer, self.sums[name], "the answer")
-
-    def teardown(self) -> None:
-        for name in self.sums:
-            self.manager.stop_service(self.prefix + name)
-
-
-_CAPACITY: Final = 2
-
-
-class _QueueMachine(RuleBasedStateMachine):
-    """Queues are bounded lists with a flag."""
-
-    def __init__(self, bench: Workbench) -> None:
-        super().__init__()
-        self.queues = bench.queues
-        for status in self.queues.list_queues():
-            self.queues.delete_queue(status["name"])
-        self.items: dict[str, list[int]] = {}
-        self.closed: set[str] = set()
-
-    @rule(name=_NAMES)
-    def create(self, name: str) -> None:
-        if name in self.items:
-            expect_error(ConfigurationError, self.queues.create_queue, name, 1)
-        else:
-            self.queues.create_queue(name, _CAPACITY)
-            self.items[name] = []
-
-    @precondition(lambda self: self.items)
-    @rule(data=st.data(), item=st.integers())
-    def put(self, data: st.DataObject, item: int) -> None:
-        name = data.draw(st.sampled_from(sorted(self.items)))
-        queue = self.queues.get_queue(name)
-        if name in self.closed:
-            expect_error(ChannelClosedError, queue.put, item, timeout_s=0)
-        elif len(self.items[name]) == _CAPACITY:
-            expect_error(ChannelTimeoutError, queue.put, item, timeout_s=0)
-        else:
-            queue.put(item, timeout_s=0)
-            self.items[name].append(item)
-
-    @precondition(lambda self: self.items)
-    @rule(data=st.data())
-    def get(self, data: st.DataObject) -> None:
-        name = data.draw(st.sampled_from(sorted(self.items)))
-        queue = self.queues.get_queue(name)
-        if self.items[name]:
-            expect_equal(queue.get(timeout_s=0), self.items[name].pop(0), "the item")
-        elif name in self.closed:
-            expect_error(ChannelClosedError, queue.get, timeout_s=0)
-        else:
-            expect_error(ChannelTimeoutError, queue.get, timeout_s=0)
-
-    @precondition(lambda self: self.items)
-    @rule(data=st.data())
-    def close(self, data: st.DataObject) -> None:
-        name = data.draw(st.sampled_from(sorted(self.items)))
-        self.queues.get_queue(name).close()
-        self.closed.add(name)
-
-    @rule(name=_NAMES)
-    def delete(self, name: str) -> None:
-        expect_equal(self.queues.delete_queue(name), name in self.items, "delete_queue")
-        self.items.pop(name, None)
-        self.closed.discard(name)
-
-    @rule()
-    def compare(self) -> None:
-        listed = [(s["name"], s["size"], s["is_closed"]) for s in self.queues.list_queues()]
-        expected = [(n, len(i), n in self.closed) for n, i in sorted(self.items.items())]
-        expect_equal(listed, expected, "list_queues()")
-
-
-def _run(
+def run(
     machine: Callable[[Workbench], RuleBasedStateMachine], bench: Workbench, how: settings
 ) -> None:
     # Typed as a class, but any maker of machines will do.
@@ -295,76 +158,9 @@ def _run(
 
 def run_job_machine(bench: Workbench) -> None:
     """Compare the jobs of a kernel with their model."""
-    _run(_JobMachine, bench, _settings(8, 12))
+    run(_JobMachine, bench, so_many(8, 12))
 
 
 def run_state_machine(bench: Workbench) -> None:
     """Compare the state manager of a kernel with its model."""
-    _run(_StateMachine, bench, _settings(30))
-
-
-def run_service_machine(bench: Workbench) -> None:
-    """Compare the services of a kernel with their model."""
-    _run(_ServiceMachine, bench, _settings(15))
-
-
-def run_queue_machine(bench: Workbench) -> None:
-    """Compare the queues of a kernel with their model."""
-    _run(_QueueMachine, bench, _settings(30))
-
-
-_STEPS: Final[dict[str, Any]] = {
-    "add": ("map", lambda x: x + 1),
-    "double": ("map", lambda x: x * 2),
-    "even": ("filter", lambda x: x % 2 == 0),
-    "small": ("filter", lambda x: x < 50),
-    "twice": ("flatmap", lambda x: [x, -x]),
-    "none": ("flatmap", lambda x: [] if x % 3 else [x]),
-}
-
-
-def check_random_chains(bench: Workbench) -> None:
-    """Compare random chains of steps with loops over lists."""
-
-    @_settings(25)
-    @given(
-        st.lists(st.integers(-100, 100), max_size=40),
-        st.lists(st.sampled_from(sorted(_STEPS)), max_size=6),
-    )
-    def compare(records: list[int], names: list[str]) -> None:
-        stream = bench.environment().from_collection(records)
-        expected = records
-        for name in names:
-            method, function = _STEPS[name]
-            stream = getattr(stream, method)(function)
-            expected = _plain(method, function, expected)
-        expect_equal(bench.collect(stream), expected, f"the records behind {names}")
-
-    compare()
-
-
-def check_random_folds(bench: Workbench) -> None:
-    """Compare random keyed sums with those of a dictionary."""
-    keys = st.sampled_from(["a", "", 0, 1, None, ("x", 1)])
-
-    @_settings(25)
-    @given(st.lists(st.tuples(keys, st.integers(-9, 9)), max_size=40))
-    def compare(records: list[tuple[Any, int]]) -> None:
-        stream = bench.environment().from_collection(records).keyby(lambda pair: pair[0])
-        folded = stream.reduce(lambda a, b: (a[0], a[1] + b[1]))
-        sums: dict[Any, int] = {}
-        expected = []
-        for key, number in records:
-            sums[key] = sums.get(key, 0) + number
-            expected.append((key, sums[key]))
-        expect_equal(bench.collect(folded), expected, "the running sums")
-
-    compare()
-
-
-def _plain(method: str, function: Any, records: list[int]) -> list[int]:
-    if method == "map":
-        return [function(x) for x in records]
-    if method == "filter":
-        return [x for x in records if function(x)]
-    return [y for x in records for y in function(x)]
+    run(_StateMachine, bench, so_many(30))

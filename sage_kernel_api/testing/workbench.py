@@ -28,6 +28,7 @@ from sage_kernel_api.lifecycle import JobManager, PausableJobManager, TaskManage
 from sage_kernel_api.storage import CheckpointManager, KeyedStateStore
 from sage_kernel_api.testing.backdoors import BackDoors, Door, HasManualTime
 from sage_kernel_api.testing.expectations import BrokenPromiseError, expect, expect_equal
+from sage_kernel_api.testing.moving_time import passing_time
 from sage_kernel_api.values import Capability, JobId, JobState, JobStatus
 
 __all__ = ["Env", "Workbench"]
@@ -188,24 +189,27 @@ class Workbench:
             BrokenPromiseError: It was not so in time; the message says *what* did not happen.
         """
         end_s = time.monotonic() + self.wait_s
-        while not is_so():
-            if time.monotonic() > end_s:
-                raise BrokenPromiseError(f"after {self.wait_s:g} s still not: {what}")
-            time.sleep(_LOOK_S)
+        with passing_time(self.kernel):
+            while not is_so():
+                if time.monotonic() > end_s:
+                    raise BrokenPromiseError(f"after {self.wait_s:g} s still not: {what}")
+                time.sleep(_LOOK_S)
 
     def await_event(self, event: threading.Event, what: str) -> None:
         """Wait for *event*; as `until`."""
-        if not event.wait(self.wait_s):
-            raise BrokenPromiseError(f"after {self.wait_s:g} s still not: {what}")
+        with passing_time(self.kernel):
+            if not event.wait(self.wait_s):
+                raise BrokenPromiseError(f"after {self.wait_s:g} s still not: {what}")
 
     def until_still(self, count: Callable[[], int], looks: int = 75) -> int:
         """Wait until *count* has not changed for that many looks, and return it."""
         end_s = time.monotonic() + self.wait_s
         before, same = count(), 0
-        while same < looks and time.monotonic() < end_s:
-            time.sleep(2 * _LOOK_S)
-            now = count()
-            before, same = now, same + 1 if now == before else 0
+        with passing_time(self.kernel):
+            while same < looks and time.monotonic() < end_s:
+                time.sleep(2 * _LOOK_S)
+                now = count()
+                before, same = now, same + 1 if now == before else 0
         return before
 
     def pass_time(self, seconds: float) -> None:

@@ -19,6 +19,7 @@ from typing import Final, NamedTuple, Protocol, TypeVar
 
 from sage_kernel_api.errors import JobStateError
 from sage_kernel_default.engine import Clock, Pacer, Patience, Task
+from sage_kernel_default.lanes.baton import Baton, Hold
 from sage_kernel_default.lanes.driver import Driver, Flow, Pacing, TaskLane, Until, nothing
 
 __all__ = ["SimulatedDriver", "Turn", "VirtualClock"]
@@ -92,10 +93,12 @@ class SimulatedDriver(Driver):
     The same program with the same seed has the same turns, in the same virtual time: so a
     failure can be run again. Another seed is another legal order of the same events.
 
-    Thread use: one thread at a time runs the world; any may look.
+    Thread use: one thread at a time runs the world, see `Baton`; any may look.
 
     Attributes:
         seed: As given.
+        time: Of the world.
+        baton: Decides which thread runs it.
         turns: How many turns there were.
         trace: The latest ones.
     """
@@ -111,12 +114,18 @@ class SimulatedDriver(Driver):
         self._random = Random(seed)
         self._digest = hashlib.sha256()
         self._actors: list[Actor] = []
-        self._running = threading.Lock()
+        self.baton: Baton = Baton()
 
     @property
     def trace_hash(self) -> str:
         """Return what all turns so far come to: equal for equal histories, from the first on."""
         return self._digest.hexdigest()
+
+    @property
+    def is_idle(self) -> bool:
+        """True if nobody wants a turn now."""
+        now_s = self.time.now_s()
+        return not any(actor.is_ready or actor.due_s <= now_s for actor in self._actors)
 
     def make_lane(self, name: str, ended: Callable[[], None]) -> SimulatedLane:
         """Make a lane that gets turns from its start on."""
@@ -146,63 +155,80 @@ class SimulatedDriver(Driver):
         self._actors.append(actor)
 
     def remove(self, actor: Actor) -> None:
-        """Give it no further turn."""
-        self._actors.remove(actor)
+        """Give it no further turn; one that was abandoned in its turn may ask for it again."""
+        if actor in self._actors:
+            self._actors.remove(actor)
 
     def run_until(self, is_over: Callable[[], bool], timeout_s: float | None) -> bool:
         """Run the world until *is_over*, at most for *timeout_s* virtual seconds.
 
         A turn counts as a microsecond of them: so also a world that never idles is left again.
+        While another thread runs the world, seconds of the machine count.
 
         Returns:
             Whether it is over.
 
         Raises:
-            JobStateError: The world runs already, as further up in this very call; or nothing
-                in it will ever move again by itself.
+            JobStateError: The world runs already, further up in this very call; or nothing in it
+                will ever move again by itself.
         """
-        if not self._running.acquire(blocking=False):
-            raise JobStateError(
-                "A simulated job cannot be waited for from inside of the simulation, nor by two "
-                "threads at once: one thread runs all of it. Wait outside of its functions."
-            )
-        try:
-            return self._run(is_over, timeout_s)
-        finally:
-            self._running.release()
-
-    def _run(self, is_over: Callable[[], bool], timeout_s: float | None) -> bool:
         end_s = math.inf if timeout_s is None else self.time.now_s() + timeout_s
-        idle_jumps = turns = 0
-        while not is_over():
+
+        def is_no_matter(waited_s: float) -> bool:
+            return is_over() or self.time.now_s() + waited_s >= end_s
+
+        while (hold := self.baton.take(is_no_matter)) is not None:
+            try:
+                self._run(hold, is_over, end_s)
+            finally:
+                self.baton.give_back(hold)
+            if not hold.is_lost:
+                break
+        return is_over()
+
+    def _run(self, hold: Hold, is_over: Callable[[], bool], end_s: float) -> None:
+        idle_jumps = 0
+        stuck = self.baton.stuck
+        while not is_over() and not hold.is_lost:
             now_s = self.time.now_s()
-            if now_s + turns * _TURN_S >= end_s:
-                return False
-            turns += 1
-            ready = [actor for actor in self._actors if actor.is_ready or actor.due_s <= now_s]
+            if now_s + hold.turns * _TURN_S >= end_s:
+                return
+            actors = [a for a in self._actors if a not in stuck] if stuck else self._actors
+            ready = [actor for actor in actors if actor.is_ready or actor.due_s <= now_s]
             if ready:
                 actor = ready[self._random.randrange(len(ready))]
                 if actor.is_ready or isinstance(actor, SimulatedLane):
                     idle_jumps = 0
-                self._note(actor.take_turn(now_s))
+                self._give_turn(hold, actor, now_s)
                 continue
-            due_s = min((actor.due_s for actor in self._actors), default=math.inf)
+            due_s = min((actor.due_s for actor in actors), default=math.inf)
+            if stuck:
+                # A turn that does not return takes the machine's time: jumps would end all waits.
+                self.time.move_to(min(due_s, end_s, now_s + self.baton.look_on()))
+                continue
             idle_jumps += 1
             if due_s > end_s:
                 self.time.move_to(end_s)
-                return is_over()
-            is_standing = all(
-                actor.due_s == math.inf
-                for actor in self._actors
-                if isinstance(actor, SimulatedLane)
-            )
-            if due_s == math.inf or (is_standing and idle_jumps > _STANDSTILL):
+                return
+            if end_s == math.inf and (due_s == math.inf or self._stands(idle_jumps)):
                 raise JobStateError(
                     "Nothing in the simulation will move by itself any more. A job that is "
                     "paused must be resumed before one waits for its end."
                 )
             self.time.move_to(due_s)
-        return True
+
+    def _stands(self, idle_jumps: int) -> bool:
+        lanes = (actor for actor in self._actors if isinstance(actor, SimulatedLane))
+        return idle_jumps > _STANDSTILL and all(lane.due_s == math.inf for lane in lanes)
+
+    def _give_turn(self, hold: Hold, actor: Actor, now_s: float) -> None:
+        if not self.baton.begin_turn(hold, actor):
+            return
+        try:
+            turn = actor.take_turn(now_s)
+        finally:
+            self.baton.end_turn(hold, actor)
+        self._note(turn)
 
     def _note(self, turn: Turn) -> None:
         self.turns += 1
@@ -326,13 +352,13 @@ class SimulatedFlow(Flow):
         self._life: Iterator[Until] | None = None
         self._until = Until(lambda: True)
         self._is_over = False
-        self._is_running = False
+        self._thread = 0
         self._world = world
 
     @property
     def is_current(self) -> bool:
-        """True while it has its turn."""
-        return self._is_running
+        """True within its turn."""
+        return self._thread == threading.get_ident()
 
     @property
     def is_ready(self) -> bool:
@@ -355,11 +381,11 @@ class SimulatedFlow(Flow):
     def take_turn(self, now_s: float) -> Turn:
         """Go on to the next wait."""
         life = self._life = self._life or self._make()
-        self._is_running = True
+        self._thread = threading.get_ident()
         try:
             until = next(life, None)
         finally:
-            self._is_running = False
+            self._thread = 0
         if until is None:
             self._is_over = True
             self._world.remove(self)

@@ -157,11 +157,13 @@ class LogicalPlan:
         for edge in edges:
             inputs[edge.downstream].append(edge)
             outputs[edge.upstream].append(edge)
-        steps = {step_id: _step(step, spread=spread) for step_id, step in described.items()}
+        steps: dict[str, Step] = {}
+        for step_id, step in described.items():
+            steps[step_id] = _step(step, _placement_of(step, steps, spread=spread))
         return cls(config["name"], config["config"], steps, edges, inputs, outputs, timed)
 
 
-def _step(step: TransformationConfig, *, spread: bool) -> Step:
+def _step(step: TransformationConfig, placement: Placement) -> Step:
     name = step["function_class"]
     return Step(
         id=step["id"],
@@ -170,12 +172,21 @@ def _step(step: TransformationConfig, *, spread: bool) -> Step:
         make=step["operator"],
         policy=ErrorPolicy.of(step),
         function=f"{step['function_module']}.{name}" if name else "",
-        placement=step.get("placement") or _usual_placement(step, spread=spread),
+        placement=placement,
         uid=step.get("uid"),
     )
 
 
-def _usual_placement(step: TransformationConfig, *, spread: bool) -> Placement:
+def _placement_of(
+    step: TransformationConfig, before: Mapping[str, Step], *, spread: bool
+) -> Placement:
+    if (given := step.get("placement")) is not None:
+        return given
+    if step["kind"] in (KIND_KEY_BY, KIND_ASSIGN_TIME) and len(step["inputs"]) == 1:
+        # These only look at records, so they stay with the step that makes them.
+        upstream = before.get(step["inputs"][0]["upstream"])
+        if upstream is not None and upstream.parallelism == step["parallelism"]:
+            return upstream.placement
     # A sink is there for its effect on this process: a copy of it elsewhere would lose that.
     if spread and step["parallelism"] > 1 and step["kind"] != KIND_SINK:
         return "process"

@@ -15,7 +15,7 @@ from sage_kernel_api.errors import ServiceStateError, ServiceTimeoutError
 from sage_kernel_default.engine.ports import Clock
 from sage_kernel_default.services.calls import Call
 
-__all__ = ["Deadlines", "Watch", "WatchList"]
+__all__ = ["Deadlines", "Watch", "WatchList", "timeout_of"]
 
 _SWEEP_AT_LEAST: Final = 64
 
@@ -132,12 +132,7 @@ class Deadlines:
         while (late := self._next_late()) is not None:
             # Outside of the lock: failing a call runs its callbacks, which may call services.
             if (call := late.call) is not None:
-                call.fail(
-                    ServiceTimeoutError(
-                        f"{call.label} did not answer within {late.timeout_s:g} s. Its late answer "
-                        "will be dropped. Raise timeout_s, or the kernel's option service_timeout."
-                    )
-                )
+                call.fail(timeout_of(call.label, late.timeout_s))
             del call, late  # a sleeping thread must not keep the last arguments alive
 
     def _next_late(self) -> Watch | None:
@@ -149,6 +144,14 @@ class Deadlines:
                 due_s = self._watches.next_due_s()
                 self._changed.wait(None if due_s is None else due_s - now_s)
         return None
+
+
+def timeout_of(label: str, timeout_s: float) -> ServiceTimeoutError:
+    """Return what a call raises when its deadline has passed."""
+    return ServiceTimeoutError(
+        f"{label} did not answer within {timeout_s:g} s. Its late answer will be dropped. Raise "
+        "timeout_s, or the kernel's option service_timeout."
+    )
 
 
 def _give_up(watch: Watch) -> None:

@@ -34,9 +34,11 @@ class ServiceHost:
         is_stopping: It was told to stop.
         late_answers: Answers and exceptions that came after the end of their calls.
         is_killable: Giving up on it leaves nothing behind.
+        answers_at_once: A call has ended when `submit` returns, however long it took.
     """
 
     is_killable = False
+    answers_at_once = False
 
     def __init__(self, name: str, make: Callable[[], Any], workers: int = 1) -> None:
         """Args: workers: Calls that run at once, at least 1."""

@@ -17,11 +17,13 @@ __all__ = ["InlineHost"]
 
 
 class InlineHost(ServiceHost):
-    """Ends each call before it returns; so no deadline ever passes.
+    """Ends each call before it returns; one that let too much time pass has no answer even so.
 
     A service that waits for itself through others is reported as with threads: its workers are
     all further up the stack.
     """
+
+    answers_at_once = True
 
     def __init__(self, name: str, make: Callable[[], Any], workers: int = 1) -> None:
         super().__init__(name, make, workers)

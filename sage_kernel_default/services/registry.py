@@ -21,7 +21,7 @@ from sage_kernel_api.lifecycle import (
 from sage_kernel_api.values import Payload
 from sage_kernel_default.engine.ports import Clock
 from sage_kernel_default.services.calls import Call
-from sage_kernel_default.services.deadlines import Deadlines
+from sage_kernel_default.services.deadlines import Deadlines, timeout_of
 from sage_kernel_default.services.host import ServiceHost
 
 __all__ = ["ServiceRecipe", "ServiceRegistry"]
@@ -81,6 +81,7 @@ class ServiceRegistry:
         self._make_context = make_context
         self._fallback = fallback
         self._make_host = make_host or _on_threads
+        self._clock = clock
         self.deadlines = Deadlines(clock)
         self._lock = threading.RLock()
         self._recipes: dict[str, ServiceRecipe] = {}
@@ -157,6 +158,7 @@ class ServiceRegistry:
         host: ServiceHost | None = None
         try:
             host = self.host(name)
+            began_s = self._clock.now_s()
             call = host.submit(method, args, dict(kwargs))
         except BaseException as error:  # noqa: BLE001 - the contract: through the future
             call = Call(host or _nobody(name), lambda: None, f"{name}.{method}()")
@@ -164,6 +166,8 @@ class ServiceRegistry:
             return call
         if not call.done():
             self.deadlines.watch(call, limit_s)
+        elif host.answers_at_once and self._clock.now_s() - began_s > limit_s:
+            return _too_late(call, limit_s)
         return call
 
     def host(self, name: str) -> ServiceHost:
@@ -235,6 +239,14 @@ class ServiceRegistry:
 
 def _on_threads(name: str, recipe: ServiceRecipe) -> ServiceHost:
     return ServiceHost(name, recipe, recipe.workers)
+
+
+def _too_late(answered: Call, timeout_s: float) -> Call:
+    """Return a call that failed, in place of one whose answer came after its deadline."""
+    answered.host.note_late(answered.label, answered.exception())
+    call = Call(answered.host, lambda: None, answered.label)
+    call.fail(timeout_of(answered.label, timeout_s))
+    return call
 
 
 def _nobody(name: str) -> ServiceHost:

@@ -5,13 +5,13 @@ Knows tasks and time; nothing of functions and of what a test wants to see.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Final, cast
+from typing import Final, TypeVar, cast
 
-from sage_kernel_api.errors import CapabilityError, StepError
+from sage_kernel_api.errors import CapabilityError, PipelineError, StepError
 from sage_kernel_api.lifecycle import TransformationConfig
-from sage_kernel_api.runnable import KIND_SOURCE, Runnable, SourcePoll
+from sage_kernel_api.runnable import KIND_SOURCE, Runnable, SourcePoll, TransactionalRunnable
 from sage_kernel_api.values import Payload
 from sage_kernel_mock.async_task import AsyncTask, wait_for_any
 from sage_kernel_mock.contexts import MockExecutionContext
@@ -19,12 +19,14 @@ from sage_kernel_mock.event_time import TimeMark
 from sage_kernel_mock.facade import MockKernelFacade
 from sage_kernel_mock.harness.description import Surroundings
 from sage_kernel_mock.ledger import EdgeLedger, StepTally
-from sage_kernel_mock.task import TaskParts
+from sage_kernel_mock.step_work import TaskParts
 from sage_kernel_mock.timeline import Timeline
 from sage_kernel_mock.transport import Outlet
 from sage_kernel_mock.wiring import task_class
 
 __all__ = ["Bench"]
+
+T = TypeVar("T")
 
 _IDLE_LIMIT: Final = 10_000
 _TEST: Final = "the test"
@@ -68,6 +70,25 @@ class Bench:
             self._task.make()
         # Kept, because a task lets go of its instance when it closes it.
         self.runnable: Runnable = self._task.opened()
+
+    def coordinate(self, handles: Sequence[Payload]) -> None:
+        """Tell a sink that somebody else commits, and what was decided before it began.
+
+        Raises:
+            PipelineError: It has no transactions.
+        """
+        if not hasattr(self.runnable, "coordinate"):
+            raise PipelineError(
+                f"{self.step['id']!r} has no transactions: it is no TransactionalSinkFunction."
+            )
+        sink = cast("TransactionalRunnable", self.runnable)
+        sink.coordinate()
+        self.act("recover", lambda: sink.recover(handles))
+
+    def act(self, doing: str, call: Callable[[], T]) -> T:
+        """Run user code; *doing* is what the journal and the faults call it."""
+        with _as_it_was_raised():
+            return self._task.act(doing, call)
 
     def open(self) -> None:
         """Open the step."""

@@ -7,35 +7,15 @@ import sys
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from sage_kernel_api.kernel_facade import KernelFacade
-from sage_kernel_api.storage import KeyedStateStore
-from sage_kernel_api.testing import BackDoors, KernelSource, Profile, Report, verify_kernel
-from sage_kernel_api.values import JobId, Payload
-from sage_kernel_mock import MockKernelFacade
+from sage_kernel_api.testing import KernelSource, Profile, Report, verify_kernel
+from tests.conformance.doors import doors_of
 
 ROOT = Path(__file__).resolve().parents[2]
 KERNELS = ("default", "mock", "echo")
-
-
-class MockDoors(BackDoors):
-    """Reads the tables of the mock where they lie."""
-
-    def raw_state(
-        self, kernel: KernelFacade, job_id: JobId, step: str, state: str
-    ) -> dict[Payload, Payload]:
-        """Return the values of all instances of a step."""
-        assert isinstance(kernel, MockKernelFacade)
-        jobs: Any = kernel.job_manager
-        tables: list[KeyedStateStore] = [
-            task.context.keyed_state
-            for task in jobs._jobs[job_id].run._wiring.tasks
-            if task.step["id"] == step
-        ]
-        return {key: value for store in tables for key, value in store.table(state).items()}
 
 
 def make_echo() -> KernelFacade:
@@ -57,7 +37,7 @@ def report_of(kernel: str, profile: Profile) -> Report:
     if kernel == "echo":
         source = KernelSource("echo", make_echo, "make_echo")
         make_echo()  # its import must not happen while the kit looks at the host
-    return verify_kernel(source, [profile], doors=MockDoors() if kernel == "mock" else None)
+    return verify_kernel(source, [profile], doors=doors_of(kernel))
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ from sage_kernel_api.testing.profiles import PROFILE_OF
 from sage_kernel_api.testing.verifying import declared_by
 from sage_kernel_api.values import Capability
 from tests.conformance.conftest import KERNELS
+from tests.conformance.doors import doors_of
 
 Reports = Callable[[str, Profile], Report]
 
@@ -45,6 +46,17 @@ def test_a_kernel_of_the_project_keeps_what_it_declares(
 def test_the_default_kernel_keeps_it_on_process_lanes(profile: Profile) -> None:
     """`lanes=process` must not be a different kernel."""
     found = verify_kernel("default?lanes=process&processes=2", [profile])
+
+    assert found.is_kept, problems_of(found) or found.results
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("profile", Profile)
+def test_the_simulated_kernel_keeps_what_it_declares(profile: Profile) -> None:
+    """What passes in a simulation would fail in production, or the other way round."""
+    spec = "default?driver=sim"
+    found = verify_kernel(spec, [profile], doors=doors_of(spec))
 
     assert found.is_kept, problems_of(found) or found.results
 

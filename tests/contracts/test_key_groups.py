@@ -10,6 +10,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 import uuid
 from collections import Counter
 from dataclasses import dataclass, field
@@ -227,3 +228,123 @@ def test_short_keys_spread_evenly() -> None:
 
     assert min(counts.values()) > 850
     assert max(counts.values()) < 1_150
+
+
+@pytest.mark.parametrize("key", [2**4000 - 1, 1 - 2**4000], ids=["largest", "smallest"])
+def test_r15_numbers_are_written_as_text_up_to_a_fixed_size(key: int) -> None:
+    """The border is part of the format: on its other side lies other state."""
+    assert encode_key(key) == b"i%d" % key
+    assert key_groups([key, 1]) == [key_group(key), key_group(1)]
+
+
+@pytest.mark.parametrize(
+    ("key", "size_bytes"),
+    [(2**4000, 502), (-(2**4000), 502), (2**4007 - 1, 502), (2**4007, 503), (-(2**9000), 1127)],
+    ids=["first", "first negative", "largest without", "smallest with a byte for the sign", "far"],
+)
+def test_r15_larger_numbers_are_written_in_binary(key: int, size_bytes: int) -> None:
+    """Their text would take a time that grows with its square."""
+    written = encode_key(key)
+
+    assert written[:1] == b"I"
+    assert int.from_bytes(written[1:], "big", signed=True) == key
+    assert len(written) == size_bytes
+    assert key_groups([key, 1]) == [key_group(key), key_group(1)]
+
+
+def test_r15_members_and_dataclasses_are_written_with_their_type() -> None:
+    """Two types with equal values are two keys; moving a class to another module is a change."""
+    name = f"{__name__}.Color".encode()
+    point = f"{__name__}.Point".encode()
+
+    assert encode_key(Color.RED) == b"e%d:%b3:RED" % (len(name), name)
+    assert encode_key(Point(1, 2, "note")) == b"o%d:%b2:i12:i2" % (len(point), point)
+    assert encode_key(Level.ONE) == b"i1"
+
+
+class Word(str):
+    """A subclass, as libraries have for paths and tokens."""
+
+
+class Pair(tuple[int, int]):
+    """A subclass, as every named tuple is."""
+
+
+def test_subclasses_are_the_keys_that_they_equal() -> None:
+    """A table finds them under either, so their records have to meet."""
+    assert encode_key(Word("a")) == encode_key("a")
+    assert encode_key(Pair((1, 2))) == encode_key((1, 2))
+    assert key_groups([Word("a"), "a"]) == [key_group("a")] * 2
+
+
+@pytest.mark.parametrize(
+    ("key", "encoding"),
+    [
+        (dt.time(3, 4, 5, fold=1), b"c03:04:05"),
+        (dt.time(3, 4, tzinfo=dt.UTC), b"C2000-01-02T03:04:00"),
+        (dt.time(1, tzinfo=dt.timezone(dt.timedelta(hours=2))), b"C2000-01-01T23:00:00"),
+        (dt.time(3, fold=1, tzinfo=dt.UTC), b"C2000-01-02T03:00:00"),
+        (dt.datetime(2026, 1, 2, fold=1), b"T2026-01-02T00:00:00"),
+        (dt.timedelta(days=-1, seconds=5, microseconds=7), b"D-1,5,7"),
+        (decimal.Decimal("-Infinity"), b"-"),
+        (fractions.Fraction(-1, 3), b"q3:i-12:i3"),
+    ],
+    ids=repr,
+)
+def test_r15_rare_keys_are_written_as_documented(key: object, encoding: bytes) -> None:
+    """What is rare is what a rewrite forgets."""
+    assert encode_key(key) == encoding
+
+
+def test_r15_the_zone_of_the_machine_plays_no_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half of a job may run in another country."""
+    naive, aware = dt.datetime(2026, 1, 2, 3), dt.datetime(2026, 1, 2, 3, tzinfo=dt.UTC)
+    monkeypatch.setenv("TZ", "XYZ-5")
+    time.tzset()
+    try:
+        assert encode_key(naive) == b"T2026-01-02T03:00:00"
+        assert encode_key(aware) == b"Z2026-01-02T03:00:00"
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+def said_of(key: object) -> str:
+    with pytest.raises(KeyEncodingError) as caught:
+        key_group(key)
+    return str(caught.value)
+
+
+def test_a_refusal_says_what_to_use_instead() -> None:
+    """The message is all that a user sees of the encoding."""
+    allowed = (
+        "Use None, a number, str, bytes, a date or time, UUID, an Enum member, or a tuple, "
+        "frozenset or frozen dataclass of these."
+    )
+    assert said_of([1]) == f"The key [1] of type list has no stable encoding. {allowed}"
+    assert said_of(["y" * 77]).startswith(f"The key ['{'y' * 75}... of type list has no")
+    assert said_of(["y" * 76]).startswith(f"The key ['{'y' * 76}'] of type list has no")
+    assert said_of((1, [2])) == (
+        f"The key [2] of type list has no stable encoding. {allowed} (inside the key (1, [2]))"
+    )
+    assert said_of(Point(1, [2])).endswith(  # type: ignore[arg-type]  # what is tested
+        " (inside the key Point(x=1, y=[2], note=''))"
+    )
+    assert said_of(float("nan")) == (
+        "The key nan is not equal to itself, so no two records could share it. Map it to a key of "
+        "its own, for example None."
+    )
+    assert said_of(decimal.Decimal("1e10001")) == (
+        "The key Decimal('1E+10001') has too large an exponent; keys go to 1e10000."
+    )
+    assert said_of(decimal.Decimal("1e-10001")).endswith("keys go to 1e10000.")
+    assert said_of(dt.datetime(1, 1, 1, tzinfo=dt.timezone(dt.timedelta(hours=2)))).endswith(
+        " has no time in UTC."
+    )
+    assert said_of(_nested) == "The key of type tuple is nested too deeply to be encoded."
+
+
+def test_r15_the_largest_exponents_are_keys() -> None:
+    """The limit is documented, so it must hold from both sides."""
+    assert key_group(decimal.Decimal("1e10000")) == key_group(10**10_000)
+    assert encode_key(decimal.Decimal("1e-10000"))[:1] == b"q"

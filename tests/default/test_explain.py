@@ -44,6 +44,21 @@ def test_every_step_is_in_one_chain_and_every_edge_is_told_once(
     )
 
 
+def test_keys_are_found_where_the_records_are_made(env: LocalEnvironment) -> None:
+    """Else each record would go to the kernel's process only to be looked at, and on to a lane."""
+    numbers = env.from_collection(range(6), name="numbers")
+    halves = numbers.map(lambda n: n // 2, name="halve", parallelism=2).set_placement("process")
+    keyed = halves.assign_timestamps(float).keyby(lambda n: n % 2, name="parity")
+    keyed.map(str, name="text", parallelism=2).set_placement("process").sink(print, name="show")
+    halves.keyby(str, name="here").set_placement("kernel").sink(print, name="other")
+
+    description = describe_physical(env)
+
+    chain_of = {step: chain.name for chain in description.chains for step in chain.steps}
+    assert chain_of["halve"] == chain_of["parity"] != chain_of["text"]
+    assert chain_of["here"] != chain_of["halve"], "what the user says comes first"
+
+
 def test_an_edge_has_channels_and_a_reason_exactly_if_it_leaves_its_chain(
     description: PhysicalDescription,
 ) -> None:

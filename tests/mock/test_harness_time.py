@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from sage_kernel_api import ProcessFunction, ProcessOutput, Timer, TumblingTimeWindows
+from sage_kernel_api.testing.script import ABORT, EOF, PAUSE, WATERMARK, ScriptAbortError
 from sage_kernel_mock import StepHarness
 
 
@@ -48,3 +51,21 @@ def test_a_window_closes_with_the_watermark() -> None:
         step.advance_watermark(10)
 
         assert step.keyed_outputs == [("a", 3)]
+
+
+def test_a_script_is_played_into_a_step() -> None:
+    """The same script, against one step and against the whole pipeline."""
+    with StepHarness(Silence) as step:
+        step.play("x", WATERMARK(165), PAUSE(11), EOF, "never", key="a", time_of=lambda _: 100)
+
+    assert step.outputs == ["a event 160", "a processing 10"]
+    assert step.metrics["records_in"] == 1
+
+
+def test_a_script_aborts_behind_what_came_before() -> None:
+    """What a failing source leaves behind can be looked at."""
+    step = StepHarness[str, str].map(str.upper)
+    with step, pytest.raises(ScriptAbortError, match="entry 1"):
+        step.play("a", ABORT, "b")
+
+    assert step.outputs == ["A"]

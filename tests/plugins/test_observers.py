@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -130,6 +131,9 @@ def test_installed_observers_are_loaded_at_the_first_start_and_broken_ones_repor
     add_distribution(tmp_path, "some-observers", text)
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setattr(observers, "_OBSERVERS", observers._Observers())
+    # Modules of another run in this process would have seen other kernels start.
+    for module in ("good_observer_plugin", "bad_observer_plugin"):
+        monkeypatch.delitem(sys.modules, module, raising=False)
 
     with caplog.at_level(logging.WARNING, "sage_kernel"):
         notify_kernel_started("first")

@@ -2,60 +2,30 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
-from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Callable, Mapping
 
 import pytest
 
 from sage_kernel_api.errors import ConfigurationError, KernelNotFoundError
-from sage_kernel_api.kernel_facade import KernelFacade
 from sage_kernel_api.plugins import register_kernel, unregister_kernel
 from sage_kernel_api.testing.static.typecheck import TypeReport, typecheck_kernel
 from sage_kernel_mock import MockKernelFacade
+from tests.static.conftest import Install
 
 pytestmark = pytest.mark.slow
-
-ROOT = Path(__file__).parents[2]
-ECHO = ROOT / "plugins" / "sage-kernel-echo" / "sage_kernel_echo"
 
 Judge = Callable[[Mapping[str, str]], TypeReport]
 
 
-@pytest.fixture(autouse=True)
-def mypy_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One cache for all: most of the time goes into types that never change."""
-    monkeypatch.setenv("MYPY_CACHE_DIR", str(tmp_path_factory.getbasetemp() / "mypy-of-kernels"))
-
-
 @pytest.fixture
-def judge(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
-) -> Iterator[Judge]:
+def judge(install: Install) -> Judge:
     """Returns a call that judges the echo kernel with some of its text replaced."""
-    package = f"echo_{abs(hash(request.node.name))}"
-    monkeypatch.syspath_prepend(str(tmp_path))
 
     def call(replaced: Mapping[str, str]) -> TypeReport:
-        folder = tmp_path / package
-        folder.mkdir()
-        for file in ECHO.glob("*.py"):
-            text = file.read_text().replace("sage_kernel_echo", package)
-            for old, new in replaced.items() if file.name == "kernel.py" else ():
-                assert old in text
-                text = text.replace(old, new)
-            (folder / file.name).write_text(text)
-        (folder / "py.typed").touch()
-        kernel = importlib.import_module(f"{package}.kernel")
-        factory: Callable[[], KernelFacade] = kernel.EchoKernel
-        register_kernel("echo", factory)
+        install(replaced)
         return typecheck_kernel("echo")
 
-    yield call
-    unregister_kernel("echo")
-    for name in [name for name in sys.modules if name.startswith(package)]:
-        del sys.modules[name]
+    return call
 
 
 def problems(report: TypeReport) -> dict[str, str]:

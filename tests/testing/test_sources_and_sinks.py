@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import pickle
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from sage_kernel_api import JobFailedError, LocalEnvironment
+from sage_kernel_api import JobFailedError, LocalEnvironment, OutputTag, TumblingTimeWindows
+from sage_kernel_api.core.restart_strategies import FixedDelay
 from sage_kernel_api.errors import ConfigurationError, ValueEncodingError
 from sage_kernel_api.testing.assertions import assert_same_records
 from sage_kernel_api.testing.collect_sink import CollectSink
-from sage_kernel_api.testing.script import ABORT, EOF, PAUSE, ScriptAbortError, scripted_source
+from sage_kernel_api.testing.script import (
+    ABORT,
+    EOF,
+    PAUSE,
+    WATERMARK,
+    ScriptAbortError,
+    scripted_source,
+)
 from sage_kernel_mock import MockKernelFacade
 from tests.helpers import in_thread
 
@@ -28,6 +37,57 @@ def test_a_script_plays_its_records_up_to_its_end(kernel: str) -> None:
         env.submit(autostop=True)
 
     assert sink.records == [1, 2]
+
+
+TIMED_KERNELS = pytest.mark.parametrize(
+    "kernel", ["mock", "default", "default?frame_size=1", "default?driver=sim&seed=3"]
+)
+
+
+@TIMED_KERNELS
+def test_a_watermark_stands_exactly_where_the_script_has_it(kernel: str) -> None:
+    """A test of late records would else depend on how a kernel cuts its frames."""
+    late = OutputTag[int]("late")
+    sums, too_late = CollectSink[int](), CollectSink[int]()
+    with LocalEnvironment(kernel=kernel) as env:
+        script = scripted_source(
+            env, 1, 12, 2, WATERMARK(9), 3, WATERMARK(10), 4, 14, EOF, time_of=float
+        )
+        windows = script.keyby(lambda _: "all").window(TumblingTimeWindows(10), late_output=late)
+        summed = windows.reduce(lambda a, b: a + b)
+        summed.sink(sums)
+        summed.get_side_output(late).sink(too_late)
+        env.submit(autostop=True)
+
+    assert (sums.records, too_late.records) == ([1 + 2 + 3, 12 + 14], [4])
+
+
+@pytest.mark.parametrize("kernel", ["default", "default?driver=sim&seed=3"])
+def test_a_script_with_watermarks_is_played_on_after_a_failure(kernel: str, tmp_path: Path) -> None:
+    """The mark that failed the job must not fail it again, and time begins anew."""
+    sums = CollectSink[int]()
+    with LocalEnvironment(kernel=kernel) as env:
+        env.enable_checkpointing(3600.0, tmp_path / "checkpoints")
+        env.set_restart_strategy(FixedDelay(1, 0.0))
+        script = scripted_source(env, 1, 12, ABORT, WATERMARK(10), 14, time_of=float)
+        windows = script.keyby(lambda _: "all").window(TumblingTimeWindows(10))
+        windows.reduce(lambda a, b: a + b).sink(sums)
+        env.submit(autostop=True)
+
+    assert sums.records == [1, 12 + 14]
+
+
+def test_a_watermark_needs_the_times_of_records() -> None:
+    """Without them it would mean nothing, and close no window."""
+    with pytest.raises(ConfigurationError, match="time_of="):
+        scripted_source(LocalEnvironment(kernel="mock"), 1, WATERMARK(10))
+
+
+@pytest.mark.parametrize("at", [float("nan"), "noon"])
+def test_a_watermark_at_no_instant_is_refused(at: Any) -> None:
+    """Where it is written, not where it is played."""
+    with pytest.raises(ConfigurationError):
+        WATERMARK(at)
 
 
 @KERNELS

@@ -13,14 +13,19 @@ from sage_kernel_api.core.functions import SinkFunction
 from sage_kernel_api.core.operators import SinkOperator
 from sage_kernel_api.core.streams.stream_base import StreamBase
 from sage_kernel_api.core.transformation import StepOptions
+from sage_kernel_api.errors import JobCancelledError, JobFailedError, WaitTimeoutError
 from sage_kernel_api.values import Payload
 
 __all__ = ["CollectingSteps"]
 
 T_co = TypeVar("T_co", covariant=True)
 
-# How often a caller who waits for some records looks whether the job has ended without them.
+# How often a caller who waits for some records looks whether the job has ended without them: at
+# first, and at most.
+_FIRST_LOOK_S = 0.001
 _LOOK_S = 0.05
+# How long it waits for the job in between: to a simulated one, which never idles, a hundred turns.
+_GO_ON_S = 0.0001
 
 
 class CollectingSteps(StreamBase[T_co], Generic[T_co]):
@@ -69,8 +74,9 @@ class CollectingSteps(StreamBase[T_co], Generic[T_co]):
         step = self._add_step(SinkOperator, _TakeSink, (bucket,), {}, self._collector("take"))
         try:
             environment.submit()
-            while not bucket.is_full.wait(_LOOK_S) and environment.is_running:
-                pass
+            look_s = _FIRST_LOOK_S
+            while not bucket.is_full.wait(look_s) and not self._has_ended():
+                look_s = min(2 * look_s, _LOOK_S)
             if bucket.is_full.is_set():
                 environment.cancel()
             else:
@@ -79,6 +85,17 @@ class CollectingSteps(StreamBase[T_co], Generic[T_co]):
             environment.remove_transformation(step)
             environment.close()
         return bucket.records[:count]
+
+    def _has_ended(self) -> bool:
+        """Let the job go on for a moment: a simulated one moves only while somebody waits."""
+        try:
+            self._environment.wait(timeout_s=_GO_ON_S)
+        except WaitTimeoutError:
+            return False
+        except (JobCancelledError, JobFailedError):
+            # Told by who asks for the end; the records may be there all the same.
+            return True
+        return True
 
     def _collector(self, label: str) -> StepOptions:
         # One instance: records of all instances of this stream meet in one list.

@@ -1,20 +1,17 @@
 """Snapshots of whole jobs, and going on from them.
 
-Layer: testing. Promises of `CheckpointManager`, `Capability.CHECKPOINTS`, `SAVEPOINTS` and
-`EXACTLY_ONCE_SINKS`. A second kernel stands for the program that is started again.
+Layer: testing. Promises of `CheckpointManager`, `Capability.CHECKPOINTS` and `SAVEPOINTS`.
+A second kernel stands for the program that is started again.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from sage_kernel_api.core.functions import (
     MapFunction,
     SourceFunction,
-    TransactionalSinkFunction,
     ValueState,
 )
 from sage_kernel_api.errors import CheckpointError, JobNotFoundError, JobStateError
@@ -27,7 +24,7 @@ from sage_kernel_api.testing.promises.jobs import NOBODY, simple
 from sage_kernel_api.testing.workbench import Env, Workbench
 from sage_kernel_api.values import Capability, CheckpointId, JobState, StopSignal
 
-_NEVER_S = 3_600.0
+NEVER_S = 3_600.0
 
 
 class _Numbers(SourceFunction[int]):
@@ -59,14 +56,14 @@ class _Counts(MapFunction[int, tuple[int, int]]):
         return data, self.seen.get()
 
 
-class _Job:
+class Job:
     """A job that stops half-way until its gate is opened, and counts each number by key."""
 
     def __init__(self, bench: Workbench, hold_at: int = 50, total: int = 100) -> None:
         self.gate = threading.Event()
         self.got: list[tuple[int, int]] = []
         self.env: Env = bench.environment("counts")
-        self.env.enable_checkpointing(_NEVER_S, str(bench.folder / "checkpoints"))
+        self.env.enable_checkpointing(NEVER_S, str(bench.folder / "checkpoints"))
         numbers = self.env.from_source(_Numbers, self.gate, hold_at, total, uid="numbers")
         counts = numbers.keyby(lambda x: x % 5).map(_Counts, uid="counts", name="counts")
         counts.sink(self.got.append, uid="sink")
@@ -110,7 +107,7 @@ def an_unknown_checkpoint_is_not_deleted(bench: Workbench) -> None:
 @promise(Capability.CHECKPOINTS)
 def a_checkpoint_is_listed_once_it_is_complete(bench: Workbench) -> None:
     """`trigger_checkpoint` returns an id that `list_checkpoints` shows; later epochs are larger."""
-    job = _Job(bench)
+    job = Job(bench)
     job_id = job.submit_and_hold(bench)
 
     first = bench.checkpoints.trigger_checkpoint(job_id, timeout_s=bench.wait_s)
@@ -127,7 +124,7 @@ def a_checkpoint_is_listed_once_it_is_complete(bench: Workbench) -> None:
 @promise(Capability.CHECKPOINTS)
 def the_latest_of_a_live_job_is_not_deleted(bench: Workbench) -> None:
     """`delete_checkpoint` raises `CheckpointError`; nothing changed."""
-    job = _Job(bench)
+    job = Job(bench)
     job_id = job.submit_and_hold(bench)
     latest = bench.checkpoints.trigger_checkpoint(job_id, timeout_s=bench.wait_s)
 
@@ -141,7 +138,7 @@ def the_latest_of_a_live_job_is_not_deleted(bench: Workbench) -> None:
 @promise(Capability.CHECKPOINTS)
 def checkpoints_do_not_change_the_results(bench: Workbench) -> None:
     """A job with checkpoints has the records of one without."""
-    job = _Job(bench)
+    job = Job(bench)
     job_id = job.submit_and_hold(bench)
     for _ in range(3):
         bench.checkpoints.trigger_checkpoint(job_id, timeout_s=bench.wait_s)
@@ -155,12 +152,12 @@ def checkpoints_do_not_change_the_results(bench: Workbench) -> None:
 @promise(Capability.CHECKPOINTS)
 def a_cancelled_job_goes_on_from_its_checkpoint(bench: Workbench) -> None:
     """The same program, started again, has source position and state of the checkpoint."""
-    job = _Job(bench)
+    job = Job(bench)
     job_id = job.submit_and_hold(bench)
     bench.checkpoints.trigger_checkpoint(job_id, timeout_s=bench.wait_s)
     bench.jobs.cancel_job(job_id)
 
-    again = _Job(bench)
+    again = Job(bench)
     again.gate.set()
     bench.finish(again.env)
 
@@ -170,11 +167,11 @@ def a_cancelled_job_goes_on_from_its_checkpoint(bench: Workbench) -> None:
 @promise(Capability.CHECKPOINTS)
 def a_finished_job_is_not_done_again(bench: Workbench) -> None:
     """Started again, a program whose job had ended by itself does nothing, and is finished."""
-    job = _Job(bench)
+    job = Job(bench)
     job.gate.set()
     bench.finish(job.env)
 
-    again = _Job(bench)
+    again = Job(bench)
     again.gate.set()
     status = bench.finish(again.env)
 
@@ -191,165 +188,6 @@ def a_job_without_checkpoints_refuses_to_take_one(bench: Workbench) -> None:
     expect_error(CheckpointError, bench.checkpoints.trigger_checkpoint, job_id)
 
     bench.jobs.cancel_job(job_id)
-
-
-@promise(Capability.SAVEPOINTS)
-def a_new_job_begins_with_a_savepoint(bench: Workbench) -> None:
-    """A job of another checkpoint directory goes on where the savepoint was taken."""
-    path = bench.folder / "one.savepoint"
-    job = _Job(bench)
-    job_id = job.submit_and_hold(bench)
-    bench.checkpoints.create_savepoint(job_id, path)
-    bench.jobs.cancel_job(job_id)
-
-    again = _Job(bench)
-    again.env.enable_checkpointing(_NEVER_S, str(bench.folder / "elsewhere"))
-    again.gate.set()
-    job_id = again.env.submit(restore_from=path)
-    status = bench.wait(job_id)
-
-    expect_equal(status["state"], JobState.FINISHED, "the state")
-    expect_equal(again.got, [(x, x // 5 + 1) for x in range(50, 100)], "the records")
-
-
-@promise(Capability.SAVEPOINTS)
-def a_savepoint_disturbs_nobody(bench: Workbench) -> None:
-    """The job runs on after it, with all its records."""
-    job = _Job(bench)
-    job_id = job.submit_and_hold(bench)
-    bench.checkpoints.create_savepoint(job_id, bench.folder / "one.savepoint")
-    job.gate.set()
-    bench.wait(job_id)
-
-    expect_equal(job.got, [(x, x // 5 + 1) for x in range(100)], "the records")
-
-
-@promise(Capability.SAVEPOINTS)
-def a_savepoint_does_not_overwrite(bench: Workbench) -> None:
-    """A file that exists is refused with `CheckpointError`, and stays what it was."""
-    path = bench.folder / "mine.txt"
-    path.write_text("mine", encoding="utf-8")
-    job = _Job(bench)
-    job_id = job.submit_and_hold(bench)
-
-    expect_error(CheckpointError, bench.checkpoints.create_savepoint, job_id, path)
-
-    job.gate.set()
-    bench.wait(job_id)
-    expect_equal(path.read_text(encoding="utf-8"), "mine", "the file")
-
-
-@promise(Capability.SAVEPOINTS)
-def nothing_is_left_of_a_failed_savepoint(bench: Workbench) -> None:
-    """Unknown and ended jobs are refused, and nothing is left at the path."""
-    path = bench.folder / "none.savepoint"
-    ended = bench.run(simple(bench))["job_id"]
-
-    expect_error(JobNotFoundError, bench.checkpoints.create_savepoint, NOBODY, path)
-    expect_error(JobStateError, bench.checkpoints.create_savepoint, ended, path)
-
-    expect(not path.exists(), "there is a file")
-
-
-class _Store(TransactionalSinkFunction[Any]):
-    """Writes a file for each transaction; what is committed has the suffix ``done``."""
-
-    def __init__(self, folder: str) -> None:
-        super().__init__()
-        self.folder = Path(folder)
-        self.records: list[str] = []
-
-    def begin(self) -> None:
-        self.records = []
-
-    def execute(self, data: Any) -> None:
-        self.records.append(str(data[0]))
-
-    def pre_commit(self, epoch: int) -> str:
-        name = f"{epoch}"
-        (self.folder / f"{name}.held").write_text("\n".join(self.records), encoding="utf-8")
-        return name
-
-    def commit(self, handle: str) -> None:
-        held = self.folder / f"{handle}.held"
-        if held.exists():
-            held.rename(self.folder / f"{handle}.done")
-
-    def abort(self) -> None:
-        self.records = []
-
-    def recover(self, handles: Sequence[str]) -> None:
-        for handle in handles:
-            self.commit(handle)
-        for held in self.folder.glob("*.held"):
-            held.unlink()
-
-
-def _committed(folder: Path) -> list[int]:
-    """Return what another program would read."""
-    return sorted(
-        int(line)
-        for file in folder.glob("*.done")
-        for line in file.read_text(encoding="utf-8").split()
-    )
-
-
-def _storing(bench: Workbench, folder: Path) -> _Job:
-    job = _Job(bench)
-    counts = next(one for one in job.env.pipeline if one.basename == "counts")
-    from sage_kernel_api.core.streams import DataStream
-    from sage_kernel_api.core.transformation import Outlet
-
-    stream: DataStream[Any] = DataStream(job.env, (Outlet(counts),))
-    stream.sink(_Store, str(folder), uid="store")
-    return job
-
-
-@promise(Capability.EXACTLY_ONCE_SINKS)
-def output_becomes_visible_with_its_checkpoint(bench: Workbench) -> None:
-    """Before the checkpoint nothing is committed, after it all records before it."""
-    folder = bench.folder / "out"
-    folder.mkdir()
-    job = _storing(bench, folder)
-    job_id = job.submit_and_hold(bench)
-
-    before = _committed(folder)
-    bench.checkpoints.trigger_checkpoint(job_id, timeout_s=bench.wait_s)
-    bench.until(lambda: _committed(folder) == list(range(50)), "the output is committed")
-    job.gate.set()
-    bench.wait(job_id)
-
-    expect_equal(before, [], "what was committed before the checkpoint")
-    expect_equal(_committed(folder), list(range(100)), "what is committed in the end")
-
-
-@promise(Capability.EXACTLY_ONCE_SINKS)
-def output_is_there_once_after_going_on(bench: Workbench) -> None:
-    """Records after the last checkpoint are written again, and committed once."""
-    folder = bench.folder / "out"
-    folder.mkdir()
-    job = _storing(bench, folder)
-    job_id = job.submit_and_hold(bench)
-    bench.checkpoints.trigger_checkpoint(job_id, timeout_s=bench.wait_s)
-    bench.jobs.cancel_job(job_id)
-
-    again = _storing(bench, folder)
-    again.gate.set()
-    bench.finish(again.env)
-
-    expect_equal(_committed(folder), list(range(100)), "what is committed")
-
-
-@promise(Capability.EXACTLY_ONCE_SINKS)
-def output_of_a_cancelled_job_is_not_committed(bench: Workbench) -> None:
-    """What no checkpoint holds does not become visible by cancelling."""
-    folder = bench.folder / "out"
-    folder.mkdir()
-    job = _storing(bench, folder)
-    job_id = job.submit_and_hold(bench)
-    bench.jobs.cancel_job(job_id)
-
-    expect_equal(_committed(folder), [], "what is committed")
 
 
 def _latest(bench: Workbench, job_id: Any, checkpoint_id: CheckpointId) -> int:

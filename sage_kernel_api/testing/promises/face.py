@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from sage_kernel_api.errors import KernelClosedError
 from sage_kernel_api.plugins import check_kernel
+from sage_kernel_api.plugins.check import parts_of
 from sage_kernel_api.testing.contract_test import promise
 from sage_kernel_api.testing.expectations import (
     expect,
@@ -18,8 +19,10 @@ from sage_kernel_api.testing.expectations import (
     expect_same,
     expect_type,
 )
+from sage_kernel_api.testing.moving_time import HAND
 from sage_kernel_api.testing.plain_pipelines import PlainSource, pipeline, step
 from sage_kernel_api.testing.profiles import Profile
+from sage_kernel_api.testing.return_types import return_type_problems
 from sage_kernel_api.testing.workbench import Env, Workbench
 from sage_kernel_api.values import API_VERSION, Capability, JobState
 
@@ -36,6 +39,18 @@ STARTERS: dict[str, Callable[[Workbench], object]] = {
 def every_member_has_the_signature_of_the_contract(bench: Workbench) -> None:
     """Members and managers have the names, parameters and kinds that the Protocols ask for."""
     check_kernel(bench.kernel)
+
+
+@promise(Profile.CORE)
+def what_members_say_to_return_fits(bench: Workbench) -> None:
+    """The annotated results of members are those of the Protocols, or narrower."""
+    problems = [
+        problem
+        for part, protocol in parts_of(bench.kernel)
+        for problem in return_type_problems(part, protocol)
+    ]
+
+    expect(not problems, "\n".join(problems))
 
 
 @promise(Profile.CORE)
@@ -128,12 +143,17 @@ def shutdown_from_another_thread_works(bench: Workbench) -> None:
 @promise(Profile.CORE)
 def nothing_is_left_after_shutdown(bench: Workbench) -> None:
     """After `shutdown` no thread of the kernel is left, even while it is still referred to."""
-    before = set(threading.enumerate())
+    before = _threads()
 
     bench.run(_one_record(bench))
     bench.kernel.shutdown()
 
-    bench.until(lambda: set(threading.enumerate()) <= before, "the kernel's threads have ended")
+    bench.until(lambda: _threads() <= before, "the kernel's threads have ended")
+
+
+def _threads() -> set[threading.Thread]:
+    # What moves the time of a kernel while a test waits is of the kit.
+    return {thread for thread in threading.enumerate() if thread.name != HAND}
 
 
 def _one_record(bench: Workbench) -> Env:

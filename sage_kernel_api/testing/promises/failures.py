@@ -9,13 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from sage_kernel_api.core.functions import (
-    BaseFunction,
-    FlatMapFunction,
-    MapFunction,
-    ProcessFunction,
-    ProcessOutput,
     SinkFunction,
-    SourceFunction,
 )
 from sage_kernel_api.core.streams import DataStream
 from sage_kernel_api.errors import JobFailedError, StepError
@@ -29,7 +23,6 @@ from sage_kernel_api.testing.expectations import (
 )
 from sage_kernel_api.testing.profiles import Profile
 from sage_kernel_api.testing.workbench import Env, Workbench
-from sage_kernel_api.values import Capability, JobState
 
 
 class OddError(Exception):
@@ -67,7 +60,10 @@ CAUSES: dict[str, BaseException] = {
     "a group": ExceptionGroup("two", [ValueError(1), KeyError(2)]),
 }
 
+
 Chain = Callable[[Env, Callable[[Any], Any]], object]
+
+
 PLACES: dict[str, Chain] = {
     "map": lambda env, f: env.from_collection([7]).map(f, name="fails").sink(print),
     "filter": lambda env, f: env.from_collection([7]).filter(f, name="fails").sink(print),
@@ -128,96 +124,6 @@ def a_reduce_that_fails_names_its_record(bench: Workbench) -> None:
     expect_equal((error.step, error.record), ("fails", "5"), "step and record")
 
 
-class _Makes(MapFunction[int, int]):
-    def __init__(self, cause: Exception) -> None:
-        raise cause
-
-    def execute(self, data: int) -> int:
-        return data
-
-
-class _Opens(MapFunction[int, int]):
-    def __init__(self, cause: Exception) -> None:
-        super().__init__()
-        self.cause = cause
-
-    def open(self) -> None:
-        raise self.cause
-
-    def execute(self, data: int) -> int:
-        return data
-
-
-class _Closes(_Opens):
-    def open(self) -> None:
-        """Do nothing."""
-
-    def close(self) -> None:
-        raise self.cause
-
-
-class _Finishes(ProcessFunction[int, int]):
-    def __init__(self, cause: Exception) -> None:
-        super().__init__()
-        self.cause = cause
-
-    def process(self, value: int, out: ProcessOutput[int]) -> None:
-        out.collect(value)
-
-    def finish(self, out: ProcessOutput[int]) -> None:
-        raise self.cause
-
-
-LIFE: dict[str, type[BaseFunction]] = {
-    "the constructor": _Makes,
-    "open": _Opens,
-    "close": _Closes,
-    "finish": _Finishes,
-}
-
-
-@promise(Profile.FAILURES, variants=LIFE)
-def a_failure_outside_of_records_fails_the_job(
-    bench: Workbench, function: type[BaseFunction]
-) -> None:
-    """An exception of constructor, `open`, `finish` or `close` is the job's failure as well."""
-    cause = ValueError("bad")
-    env = bench.environment()
-    stream: DataStream[Any] = env.from_collection([1])
-    if issubclass(function, ProcessFunction):
-        stream = stream.process(function, cause, name="fails")
-    elif issubclass(function, MapFunction):
-        stream = stream.map(function, cause, name="fails")
-    stream.sink(lambda record: None)
-
-    error = expect_type(bench.fail(env), StepError, "the job's exception")
-
-    expect_same(error.__cause__, cause, "the cause")
-    expect_equal((error.step, error.record), ("fails", None), "step and record")
-
-
-class _BadSource(SourceFunction[int]):
-    def __init__(self, cause: Exception) -> None:
-        super().__init__()
-        self.cause = cause
-
-    def execute(self) -> int:
-        raise self.cause
-
-
-@promise(Profile.FAILURES)
-def a_failing_source_fails_the_job(bench: Workbench) -> None:
-    """A source that raises at its first look is named, without a record."""
-    cause = ValueError("bad")
-    env = bench.environment()
-    env.from_source(_BadSource, cause, name="fails").sink(lambda record: None)
-
-    error = expect_type(bench.fail(env), StepError, "the job's exception")
-
-    expect_same(error.__cause__, cause, "the cause")
-    expect_equal((error.step, error.record), ("fails", None), "step and record")
-
-
 @promise(Profile.FAILURES)
 def the_first_failure_is_the_cause(bench: Workbench) -> None:
     """What fails while the job is closing does not hide why it failed."""
@@ -239,60 +145,6 @@ def the_first_failure_is_the_cause(bench: Workbench) -> None:
 
 
 @promise(Profile.FAILURES)
-def records_before_the_failing_one_are_processed(bench: Workbench) -> None:
-    """A sink has the records before the failing one, in order, and none behind it."""
-    got: list[int] = []
-
-    def take(record: int) -> None:
-        if record == 30:
-            raise ValueError("30")
-        got.append(record)
-
-    env = bench.environment()
-    env.from_collection(range(60)).sink(take)
-
-    bench.fail(env)
-
-    expect_equal(got, list(range(30)), "the records of the sink")
-
-
-@promise(Profile.FAILURES)
-def a_failing_step_is_not_called_again(bench: Workbench) -> None:
-    """Without a policy, the first failure is the last call."""
-    calls: list[int] = []
-
-    def fail(record: int) -> None:
-        calls.append(record)
-        raise ValueError(record)
-
-    env = bench.environment()
-    env.from_collection(range(20)).sink(fail)
-
-    bench.fail(env)
-
-    expect_equal(calls, [0], "the calls")
-
-
-@promise(Profile.FAILURES)
-def what_a_failing_flatmap_collected_is_not_doubled(bench: Workbench) -> None:
-    """Records that were collected before the failure reach the sink at most once."""
-    got: list[int] = []
-
-    class Fails(FlatMapFunction[int, int]):
-        def execute(self, data: int) -> None:
-            self.collect(data)
-            if data == 2:
-                raise ValueError("2")
-
-    env = bench.environment()
-    env.from_collection([1, 2, 3]).flatmap(Fails).sink(got.append)
-
-    bench.fail(env)
-
-    expect(got in ([1], [1, 2]), f"the sink has {got!r}")
-
-
-@promise(Profile.FAILURES)
 def an_environment_raises_the_users_exception_as_cause(bench: Workbench) -> None:
     """`submit(autostop=True)` raises `JobFailedError` with the user's exception as cause."""
     cause = ValueError("bad")
@@ -306,51 +158,6 @@ def an_environment_raises_the_users_exception_as_cause(bench: Workbench) -> None
     error = expect_error(JobFailedError, env.submit, autostop=True)
 
     expect_same(error.__cause__, cause, "the cause")
-
-
-@promise(Profile.FAILURES)
-def a_record_whose_text_fails_hides_nothing(bench: Workbench) -> None:
-    """A record with a broken `repr` does not hide why its step failed."""
-    cause = ValueError("bad")
-
-    class Silent:
-        def __repr__(self) -> str:
-            raise RuntimeError("no text")
-
-    def fail(record: Silent) -> None:
-        raise cause
-
-    env = bench.environment()
-    env.from_collection([Silent()]).sink(fail, name="fails")
-
-    error = expect_type(bench.fail(env), StepError, "the job's exception")
-
-    expect_same(error.__cause__, cause, "the cause")
-
-
-@promise(Profile.FAILURES)
-def a_wrong_result_of_a_flatmap_fails_the_job(bench: Workbench) -> None:
-    """A flatmap that returns a number is a mistake, not an empty result."""
-    env = bench.environment()
-    wrong: Any = lambda x: 5  # noqa: E731 - typed as what a type checker would refuse
-    env.from_collection([1]).flatmap(wrong, name="fails").sink(lambda record: None)
-
-    error = expect_type(bench.fail(env), StepError, "the job's exception")
-
-    expect_equal(error.step, "fails", "the step")
-
-
-@promise(Capability.KEYED_ROUTING)
-def a_failure_behind_a_keyby_names_its_step(bench: Workbench) -> None:
-    """Keys change nothing about who is named."""
-    env = bench.environment()
-    stream = env.from_collection([1, 0]).keyby(lambda x: x)
-    stream.map(lambda x: 1 / x, name="fails").sink(lambda record: None)
-
-    error = expect_type(bench.fail(env), StepError, "the job's exception")
-
-    expect_equal((error.step, error.record), ("fails", "0"), "step and record")
-    expect_equal(bench.jobs.list_jobs()[0]["state"], JobState.FAILED, "the state")
 
 
 def _longer(stream: DataStream[int]) -> DataStream[int]:

@@ -9,12 +9,11 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from sage_kernel_api.core.functions import MapFunction, SinkFunction
-from sage_kernel_api.errors import ServiceNotFoundError, ServiceStateError, StepError
+from sage_kernel_api.errors import ServiceNotFoundError, StepError
 from sage_kernel_api.testing.contract_test import promise
 from sage_kernel_api.testing.expectations import (
     expect,
     expect_equal,
-    expect_error,
     expect_same,
     expect_type,
 )
@@ -53,7 +52,7 @@ FORMS: dict[str, Callable[[Any, int], Any]] = {
 }
 
 
-class _Calls(MapFunction[int, int]):
+class Calls(MapFunction[int, int]):
     def __init__(self, form: Callable[[Any, int], Any]) -> None:
         super().__init__()
         self.form = form
@@ -71,7 +70,7 @@ def a_function_calls_a_service_of_its_job(
     env = bench.environment()
     env.register_service("sum", Sum)
 
-    got = bench.collect(env.from_collection([1, 2, 3]).map(_Calls, form))
+    got = bench.collect(env.from_collection([1, 2, 3]).map(Calls, form))
 
     expect_equal(got, [1, 3, 6], "the sums")
 
@@ -155,20 +154,6 @@ def a_service_that_cannot_stop_fails_its_job(bench: Workbench, fails_in: str) ->
 
 
 @promise(Capability.SERVICES)
-def every_job_has_an_instance_of_its_own(bench: Workbench) -> None:
-    """A second job of one pipeline begins with a new service."""
-    env = bench.environment()
-    env.register_service("sum", Sum, 100)
-    got: list[int] = []
-    env.from_collection([1]).map(_Calls, FORMS["by name"]).sink(got.append)
-
-    bench.finish(env)
-    bench.finish(env)
-
-    expect_equal(got, [101, 101], "the sums of both jobs")
-
-
-@promise(Capability.SERVICES)
 def a_failing_call_fails_the_record(bench: Workbench) -> None:
     """The service's exception is the cause of the job's failure, unless the function catches it."""
     cause = ValueError("no")
@@ -196,54 +181,11 @@ def a_failing_call_fails_the_record(bench: Workbench) -> None:
 def an_unknown_service_fails_the_record(bench: Workbench) -> None:
     """A call of a service that there is not is a `ServiceNotFoundError` in the function."""
     env = bench.environment()
-    env.from_collection([1]).map(_Calls, FORMS["through the context"]).sink(lambda record: None)
+    env.from_collection([1]).map(Calls, FORMS["through the context"]).sink(lambda record: None)
 
     error = bench.fail(env)
 
     expect_type(error.__cause__, ServiceNotFoundError, "the cause")
-
-
-@promise(Capability.SERVICES)
-def a_shared_service_serves_all_jobs(bench: Workbench) -> None:
-    """A service of the kernel is one instance for every job."""
-    bench.kernel.service_manager.register_service("sum", Sum)
-    got: list[int] = []
-    for _ in range(2):
-        env = bench.environment()
-        env.from_collection([1]).map(_Calls, FORMS["by name"]).sink(got.append)
-        bench.finish(env)
-
-    expect_equal(got, [1, 2], "the sums of both jobs")
-
-
-@promise(Capability.SERVICES)
-def an_offered_factory_makes_one_for_each_job(bench: Workbench) -> None:
-    """`register_service_factory` gives every later job an instance of its own."""
-    bench.jobs.register_service_factory("sum", {"name": "sum", "factory": Sum, "args": (10,)})
-    got: list[int] = []
-    for _ in range(2):
-        env = bench.environment()
-        env.from_collection([1]).map(_Calls, FORMS["by name"]).sink(got.append)
-        bench.finish(env)
-
-    expect_equal(got, [11, 11], "the sums of both jobs")
-
-
-@promise(Capability.SERVICES)
-def a_taken_factory_name_is_refused(bench: Workbench) -> None:
-    """Offering a name again raises `ServiceStateError`; nothing changed."""
-    bench.jobs.register_service_factory("sum", {"name": "sum", "factory": Sum, "args": (10,)})
-
-    expect_error(
-        ServiceStateError,
-        bench.jobs.register_service_factory,
-        "sum",
-        {"name": "sum", "factory": dict},
-    )
-
-    env = bench.environment()
-    got = bench.collect(env.from_collection([1]).map(_Calls, FORMS["by name"]))
-    expect_equal(got, [11], "the sum")
 
 
 @promise(Capability.SERVICES, Capability.BACKGROUND_JOBS)

@@ -30,7 +30,7 @@ def state_behaves_as_its_model(bench: Workbench) -> None:
 @promise(Capability.SERVICES, uses_hypothesis=True)
 def services_behave_as_their_model(bench: Workbench) -> None:
     """Any sequence of registering, starting, calling and stopping fits a set of running names."""
-    from sage_kernel_api.testing.machines import run_service_machine
+    from sage_kernel_api.testing.service_machines import run_service_machine
 
     run_service_machine(bench)
 
@@ -38,7 +38,7 @@ def services_behave_as_their_model(bench: Workbench) -> None:
 @promise(Capability.QUEUES, uses_hypothesis=True)
 def queues_behave_as_their_model(bench: Workbench) -> None:
     """Any sequence of calls of queues fits bounded lists."""
-    from sage_kernel_api.testing.machines import run_queue_machine
+    from sage_kernel_api.testing.service_machines import run_queue_machine
 
     run_queue_machine(bench)
 
@@ -46,7 +46,7 @@ def queues_behave_as_their_model(bench: Workbench) -> None:
 @promise(Profile.DELIVERY, uses_hypothesis=True)
 def pipelines_behave_as_plain_loops(bench: Workbench) -> None:
     """Any chain of maps, filters and flatmaps gives what a loop over lists gives."""
-    from sage_kernel_api.testing.machines import check_random_chains
+    from sage_kernel_api.testing.random_pipelines import check_random_chains
 
     check_random_chains(bench)
 
@@ -54,6 +54,6 @@ def pipelines_behave_as_plain_loops(bench: Workbench) -> None:
 @promise(Capability.KEYED_ROUTING, uses_hypothesis=True)
 def keyed_folds_behave_as_a_dictionary(bench: Workbench) -> None:
     """For any keys and numbers, a keyed reduce gives the running totals of a dictionary."""
-    from sage_kernel_api.testing.machines import check_random_folds
+    from sage_kernel_api.testing.random_pipelines import check_random_folds
 
     check_random_folds(bench)

@@ -5,19 +5,16 @@ Layer: testing. Promises of `ServiceClient` and `RuntimeContext.call_service`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
 from sage_kernel_api.context import RuntimeContext
 from sage_kernel_api.errors import (
-    ServiceCycleError,
     ServiceNotFoundError,
     ServiceTimeoutError,
 )
 from sage_kernel_api.testing.contract_test import promise
 from sage_kernel_api.testing.expectations import (
-    expect,
     expect_equal,
     expect_error,
     expect_same,
@@ -51,7 +48,7 @@ class Echo:
 @promise(Capability.SERVICES)
 def arguments_arrive_as_they_were_given(bench: Workbench) -> None:
     """Positional and keyword arguments reach the method."""
-    context = _context(bench)
+    context = echo_context(bench)
 
     expect_equal(context.call_service("echo", "echo", 1, a=2), ((1,), {"a": 2}), "call_service")
     answer = context.services.call("echo", "echo", (1,), {"a": 2})
@@ -64,13 +61,13 @@ def arguments_arrive_as_they_were_given(bench: Workbench) -> None:
 )
 def any_value_is_an_answer(bench: Workbench, value: Any) -> None:
     """An answer comes back as the same object, falsy ones included."""
-    expect_same(_context(bench).call_service("echo", "give", value), value, "the answer")
+    expect_same(echo_context(bench).call_service("echo", "give", value), value, "the answer")
 
 
 @promise(Capability.SERVICES)
 def an_asynchronous_call_gives_a_future(bench: Workbench) -> None:
     """`call_service_async` returns a `concurrent.futures.Future` that ends with the answer."""
-    answer = _context(bench).call_service_async("echo", "give", 5)
+    answer = echo_context(bench).call_service_async("echo", "give", 5)
 
     expect_type(answer, Future, "what call_service_async returns")
     expect_equal(answer.result(bench.wait_s), 5, "the answer")
@@ -95,7 +92,7 @@ CAUSES: dict[str, Exception] = {
 @promise(Capability.SERVICES, variants=CAUSES)
 def the_original_exception_comes_back(bench: Workbench, cause: Exception) -> None:
     """A call raises what the service raised: the same object, and its future ends with it."""
-    context = _context(bench)
+    context = echo_context(bench)
 
     expect_same(
         expect_error(type(cause), context.call_service, "echo", "fail", cause), cause, "raised"
@@ -107,7 +104,7 @@ def the_original_exception_comes_back(bench: Workbench, cause: Exception) -> Non
 @promise(Capability.SERVICES)
 def a_service_goes_on_after_an_exception(bench: Workbench) -> None:
     """A failing call ends neither the service nor its worker."""
-    context = _context(bench)
+    context = echo_context(bench)
     for _ in range(3):
         expect_error(ValueError, context.call_service, "echo", "fail", ValueError("no"))
 
@@ -125,7 +122,7 @@ MISSING = {
 @promise(Capability.SERVICES, variants=MISSING)
 def only_public_methods_are_found(bench: Workbench, method: str) -> None:
     """Anything but a public method raises `ServiceNotFoundError`, through the future as well."""
-    context = _context(bench)
+    context = echo_context(bench)
 
     expect_error(ServiceNotFoundError, context.call_service, "echo", method)
     answer = context.services.call("echo", method)
@@ -135,7 +132,7 @@ def only_public_methods_are_found(bench: Workbench, method: str) -> None:
 @promise(Capability.SERVICES)
 def an_unknown_service_ends_the_future(bench: Workbench) -> None:
     """A call of a service that there is not raises nothing at once: the future tells."""
-    answer = _context(bench).services.call("nobody", "get")
+    answer = echo_context(bench).services.call("nobody", "get")
 
     expect_type(answer.exception(bench.wait_s), ServiceNotFoundError, "the future's exception")
 
@@ -143,7 +140,7 @@ def an_unknown_service_ends_the_future(bench: Workbench) -> None:
 @promise(Capability.SERVICES)
 def the_methods_of_a_service_can_be_listed(bench: Workbench) -> None:
     """`methods` returns the public ones; an unknown service raises `ServiceNotFoundError`."""
-    services = _context(bench).services
+    services = echo_context(bench).services
 
     expect_equal(sorted(services.methods("echo")), ["echo", "fail", "give"], "methods('echo')")
     expect_error(ServiceNotFoundError, services.methods, "nobody")
@@ -174,142 +171,12 @@ def a_deadline_ends_the_call(bench: Workbench) -> None:
 @promise(Capability.SERVICES)
 def a_call_within_its_deadline_succeeds(bench: Workbench) -> None:
     """A deadline that is not reached changes nothing."""
-    answer = _context(bench).services.call("echo", "give", (5,), timeout_s=5.0)
+    answer = echo_context(bench).services.call("echo", "give", (5,), timeout_s=5.0)
 
     expect_equal(answer.result(bench.wait_s), 5, "the answer")
 
 
-@promise(Capability.SERVICES)
-def services_may_call_each_other(bench: Workbench) -> None:
-    """A service calls another one through its context."""
-
-    class Asks:
-        def set_context(self, context: RuntimeContext) -> None:
-            self.context = context
-
-        def twice(self, value: int) -> Any:
-            return [self.context.call_service("echo", "give", value) for _ in range(2)]
-
-    context = _context(bench)
-    bench.kernel.service_manager.register_service("asks", Asks)
-
-    expect_equal(context.call_service("asks", "twice", 3), [3, 3], "the answer")
-
-
-class Circle:
-    """Calls another service, and answers with the exception of that call."""
-
-    def __init__(self, other: str) -> None:
-        self.other = other
-
-    def set_context(self, context: RuntimeContext) -> None:
-        """Take the context."""
-        self.context = context
-
-    def ask(self, depth: int = 0) -> Any:
-        """Ask the other one."""
-        if depth > 5:
-            return "too deep"
-        return self.context.call_service(self.other, "ask", depth + 1)
-
-
-CIRCLES: dict[str, Callable[[Any], None]] = {
-    "itself": lambda manager: manager.register_service("a", Circle, "a"),
-    "two services": lambda manager: (
-        manager.register_service("a", Circle, "b"),
-        manager.register_service("b", Circle, "a"),
-    ),  # type: ignore[dict-item]
-}
-
-
-@promise(Capability.SERVICES, variants=CIRCLES)
-def a_circle_of_calls_is_refused(bench: Workbench, register: Callable[[Any], None]) -> None:
-    """A call that would wait for itself ends with `ServiceCycleError`, and never hangs."""
-    register(bench.kernel.service_manager)
-    context = bench.kernel.create_runtime_context({})
-
-    expect_error(ServiceCycleError, context.call_service, "a", "ask")
-
-
-@promise(Capability.SERVICES)
-def calls_of_one_service_come_one_after_another(bench: Workbench) -> None:
-    """A service without `workers` is never called within another call of it."""
-
-    class Counts:
-        def __init__(self) -> None:
-            self.inside = 0
-            self.most = 0
-
-        def work(self) -> None:
-            self.inside += 1
-            self.most = max(self.most, self.inside)
-            bench.pass_time(0.001)
-            self.inside -= 1
-
-        def highest(self) -> int:
-            return self.most
-
-    bench.kernel.service_manager.register_service("counts", Counts)
-    context = bench.kernel.create_runtime_context({})
-    for answer in [context.call_service_async("counts", "work") for _ in range(10)]:
-        answer.result(bench.wait_s)
-
-    expect_equal(context.call_service("counts", "highest"), 1, "most calls at once")
-
-
-@promise(Capability.SERVICES)
-def answers_come_in_the_order_of_the_calls(bench: Workbench) -> None:
-    """Calls of one caller are answered in the order in which they were made."""
-    order: list[int] = []
-
-    class Notes:
-        def note(self, number: int) -> int:
-            order.append(number)
-            return number
-
-    bench.kernel.service_manager.register_service("notes", Notes)
-    context = bench.kernel.create_runtime_context({})
-    answers = [context.call_service_async("notes", "note", n) for n in range(50)]
-
-    expect_equal([a.result(bench.wait_s) for a in answers], list(range(50)), "the answers")
-    expect_equal(order, list(range(50)), "the order of the calls")
-
-
-@promise(Capability.SERVICES)
-def any_thread_may_call(bench: Workbench) -> None:
-    """`services` may be used from threads of the user."""
-    context = _context(bench)
-
-    with bench.beside(lambda: context.call_service("echo", "give", 7)) as answers:
-        pass
-
-    expect_equal(answers, [7], "the answer on another thread")
-
-
-@promise(Capability.SERVICES)
-def a_stopping_service_lets_its_calls_end(bench: Workbench) -> None:
-    """`stop_service` returns after the calls that were made before it."""
-    done: list[int] = []
-
-    class Works:
-        def work(self, number: int) -> None:
-            bench.pass_time(0.002)
-            done.append(number)
-
-        def stop(self) -> None:
-            done.append(-1)
-
-    manager = bench.kernel.service_manager
-    manager.register_service("works", Works)
-    manager.start_service("works")
-    context = bench.kernel.create_runtime_context({})
-    answers = [context.call_service_async("works", "work", n) for n in range(5)]
-    manager.stop_service("works")
-
-    expect_equal(done, [0, 1, 2, 3, 4, -1], "calls and the end")
-    expect(all(answer.done() for answer in answers), "a future is still open")
-
-
-def _context(bench: Workbench) -> RuntimeContext:
+def echo_context(bench: Workbench) -> RuntimeContext:
+    """Return a context from which the service ``echo`` can be called."""
     bench.kernel.service_manager.register_service("echo", Echo)
     return bench.kernel.create_runtime_context({})

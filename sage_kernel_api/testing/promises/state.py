@@ -8,7 +8,6 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-from sage_kernel_api.core.functions import MapFunction, SinkFunction
 from sage_kernel_api.errors import StateError
 from sage_kernel_api.storage import StateManager
 from sage_kernel_api.testing.contract_test import promise
@@ -28,6 +27,8 @@ VALUES: dict[str, Any] = {
     "a pair": (1, "a"),
     "a fraction": 0.1,
 }
+
+
 CHANGES: dict[str, tuple[Any, Any]] = {
     "a list": (lambda: [1], lambda value: value.append(2)),
     "a dictionary": (lambda: {"a": 1}, lambda value: value.update(a=2)),
@@ -35,6 +36,8 @@ CHANGES: dict[str, tuple[Any, Any]] = {
     "something inside": (lambda: {"a": [1]}, lambda value: value["a"].append(2)),
     "a set": (lambda: {1}, lambda value: value.add(2)),
 }
+
+
 KEYS = {
     "empty": "",
     "a path": "../../etc/passwd",
@@ -192,103 +195,6 @@ def a_checkpoint_may_be_restored_again(bench: Workbench) -> None:
         expect_equal(value, [1], "the value")
         value.append(2)
         state.save_state("k", value)
-
-
-@promise(Capability.STATE)
-def contexts_do_not_share_values(bench: Workbench) -> None:
-    """Values are private to the instance, also under equal names."""
-    first = bench.kernel.create_execution_context({"name": "a"}).state_manager
-    second = bench.kernel.create_execution_context({"name": "a"}).state_manager
-    first.save_state("k", 1)
-
-    expect_equal(second.load_state("k"), None, "the value of the other context")
-
-
-class _Remembers(MapFunction[int, Any]):
-    """Returns the value before, and saves the new one."""
-
-    def execute(self, data: int) -> Any:
-        before = self.ctx.state_manager.load_state("last")
-        self.ctx.state_manager.save_state("last", data)
-        return before
-
-
-@promise(Capability.STATE)
-def a_value_is_there_at_the_next_record(bench: Workbench) -> None:
-    """What a function saved for one record it loads for the next one."""
-    env = bench.environment()
-
-    got = bench.collect(env.from_collection([1, 2, 3]).map(_Remembers))
-
-    expect_equal(got, [None, 1, 2], "the values before")
-
-
-@promise(Capability.STATE)
-def steps_do_not_share_values(bench: Workbench) -> None:
-    """Two steps of one class keep their values apart."""
-    env = bench.environment()
-    stream = env.from_collection([1, 2])
-    first: list[Any] = []
-    second: list[Any] = []
-    stream.map(_Remembers).sink(first.append)
-    stream.map(lambda x: x * 10).map(_Remembers).sink(second.append)
-
-    bench.finish(env)
-
-    expect_equal((first, second), ([None, 1], [None, 10]), "the values of both steps")
-
-
-@promise(Capability.STATE)
-def jobs_do_not_share_values(bench: Workbench) -> None:
-    """A value lives as long as its job: the next one begins without it."""
-    env = bench.environment()
-    got: list[Any] = []
-    env.from_collection([1, 2]).map(_Remembers).sink(got.append)
-
-    bench.finish(env)
-    bench.finish(env)
-
-    expect_equal(got, [None, 1, None, 1], "the values before, in both jobs")
-
-
-@promise(Capability.STATE, Capability.PARALLELISM)
-def instances_do_not_share_values(bench: Workbench) -> None:
-    """Each parallel instance has its own values."""
-    env = bench.environment()
-
-    got = bench.collect(env.from_collection(range(6)).map(_Remembers, parallelism=3))
-
-    expect_equal(sorted(map(str, got)), sorted(map(str, [None] * 3 + [0, 1, 2])), "values before")
-
-
-class _Saves(SinkFunction[int]):
-    """Counts in an attribute that makes up its state."""
-
-    def __init__(self, loaded: list[Any]) -> None:
-        super().__init__()
-        self.count = 0
-        self.loaded = loaded
-
-    __state_include__ = ("count",)
-
-    def execute(self, data: int) -> None:
-        self.count += 1
-        self.save_state()
-
-    def close(self) -> None:
-        self.loaded.append(self.load_state())
-
-
-@promise(Capability.STATE)
-def a_function_saves_its_attributes(bench: Workbench) -> None:
-    """`save_state` and `load_state` of a function keep the attributes that it names."""
-    loaded: list[Any] = []
-    env = bench.environment()
-    env.from_collection([7, 8, 9]).sink(_Saves, loaded)
-
-    bench.finish(env)
-
-    expect_equal(loaded, [{"count": 3}], "the loaded state")
 
 
 @promise(Capability.STATE)

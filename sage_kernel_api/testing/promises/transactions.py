@@ -6,32 +6,26 @@ read from files, past the kernel.
 
 from __future__ import annotations
 
-import threading
-from pathlib import Path
 from typing import Any
 
-from sage_kernel_api.core.functions import MapFunction
-from sage_kernel_api.errors import CheckpointError
 from sage_kernel_api.testing.contract_test import promise
 from sage_kernel_api.testing.durable_jobs import (
     END,
     HELD,
-    Files,
     Tape,
-    TapeSource,
-    committed,
     durable,
     finish,
     numbers_of,
     run_to,
     take_checkpoint,
 )
-from sage_kernel_api.testing.expectations import expect, expect_equal, expect_error
+from sage_kernel_api.testing.expectations import expect_equal
+from sage_kernel_api.testing.transaction_files import Files, committed
 from sage_kernel_api.testing.workbench import Env, Workbench
 from sage_kernel_api.values import Capability, JobState
 
 
-class _Out:
+class Out:
     """Where output goes, and all calls of the sinks."""
 
     def __init__(self, bench: Workbench) -> None:
@@ -58,7 +52,8 @@ class _Out:
         expect_equal(committed(self.folder), wanted, "the visible output")
 
 
-def _writing(env: Env, tape: Tape, out: _Out, parallelism: int = 1) -> Env:
+def writing(env: Env, tape: Tape, out: Out, parallelism: int = 1) -> Env:
+    """Describe the job that writes the numbers of a tape in transactions."""
     stream = numbers_of(env, tape)
     stream.sink(Files, str(out.folder), out.note, uid="files", parallelism=parallelism)
     return env
@@ -67,8 +62,8 @@ def _writing(env: Env, tape: Tape, out: _Out, parallelism: int = 1) -> Env:
 @promise(Capability.EXACTLY_ONCE_SINKS)
 def a_failed_job_writes_each_record_once(bench: Workbench) -> None:
     """What was written after the checkpoint is thrown away, and written again."""
-    tape, out = Tape(), _Out(bench)
-    env = _writing(durable(bench, restarts=1), tape, out)
+    tape, out = Tape(), Out(bench)
+    env = writing(durable(bench, restarts=1), tape, out)
     take_checkpoint(bench, run_to(bench, env, tape, HELD))
     tape.traps.append(70)
 
@@ -81,8 +76,8 @@ def a_failed_job_writes_each_record_once(bench: Workbench) -> None:
 @promise(Capability.EXACTLY_ONCE_SINKS)
 def many_failures_write_each_record_once(bench: Workbench) -> None:
     """With checkpoints between the failures, too."""
-    tape, out = Tape(), _Out(bench)
-    env = _writing(durable(bench, restarts=6), tape, out)
+    tape, out = Tape(), Out(bench)
+    env = writing(durable(bench, restarts=6), tape, out)
     job_id = run_to(bench, env, tape, 10)
     for failures, limit in enumerate((30, 50, 70), start=1):
         take_checkpoint(bench, job_id)
@@ -102,14 +97,14 @@ def many_failures_write_each_record_once(bench: Workbench) -> None:
 @promise(Capability.EXACTLY_ONCE_SINKS)
 def a_new_kernel_writes_each_record_once(bench: Workbench) -> None:
     """After a crash, output of before the checkpoint stays, and all other is written anew."""
-    tape, out = Tape(), _Out(bench)
-    env = _writing(durable(bench), tape, out)
+    tape, out = Tape(), Out(bench)
+    env = writing(durable(bench), tape, out)
     take_checkpoint(bench, run_to(bench, env, tape, HELD))
     tape.let(70)
     bench.await_event(tape.reached, "70 numbers are read")
     bench.start_again()
 
-    finish(bench, _writing(durable(bench), tape, out), tape)
+    finish(bench, writing(durable(bench), tape, out), tape)
 
     expect_equal(tape.starts, [0, HELD], "where the kernels began to read")
     out.expect(bench, range(END))
@@ -122,98 +117,22 @@ def a_new_kernel_writes_each_record_once(bench: Workbench) -> None:
 )
 def other_instances_write_each_record_once(bench: Workbench, case: tuple[int, int]) -> None:
     """Each handle of the old instances is recovered by the new ones, and none twice."""
-    tape, out = Tape(), _Out(bench)
-    env = _writing(durable(bench), tape, out, case[0])
+    tape, out = Tape(), Out(bench)
+    env = writing(durable(bench), tape, out, case[0])
     take_checkpoint(bench, run_to(bench, env, tape, HELD))
     bench.start_again()
 
-    finish(bench, _writing(durable(bench), tape, out, case[1]), tape)
+    finish(bench, writing(durable(bench), tape, out, case[1]), tape)
 
-    out.expect(bench, range(END))
-
-
-@promise(Capability.EXACTLY_ONCE_SINKS)
-def a_commit_that_fails_is_made_up_for(bench: Workbench) -> None:
-    """The durable checkpoint has decided: the next attempt's `recover` gets the handle."""
-    tape, out = Tape(), _Out(bench)
-    out.failing.append("commit")
-    env = _writing(durable(bench, restarts=1), tape, out)
-    job_id = run_to(bench, env, tape, HELD)
-    bench.checkpoints.trigger_checkpoint(job_id, timeout_s=bench.wait_s)
-    bench.until(lambda: out.names().count("recover") == 2, "the second attempt recovers")
-
-    finish(bench, env, tape)
-
-    committing = next(value for name, value in out.calls if name == "commit")
-    recovered = [value for name, value in out.calls if name == "recover"]
-    expect_equal(recovered, [[], [committing]], "what `recover` got")
-    out.expect(bench, range(END))
-
-
-@promise(Capability.EXACTLY_ONCE_SINKS)
-def a_pre_commit_that_fails_commits_nothing(bench: Workbench) -> None:
-    """It votes no: there is no such checkpoint, and its output is written again."""
-    tape, out = Tape(), _Out(bench)
-    out.failing.append("pre_commit")
-    env = _writing(durable(bench, restarts=1), tape, out)
-    job_id = run_to(bench, env, tape, HELD)
-
-    expect_error(
-        CheckpointError, bench.checkpoints.trigger_checkpoint, job_id, timeout_s=bench.wait_s
-    )
-    expect_equal(committed(out.folder), [], "the visible output")
-
-    finish(bench, env, tape)
-    expect_equal(tape.starts, [0, 0], "where the attempts began to read")
-    out.expect(bench, range(END))
-
-
-class _Blocks(MapFunction[int, int]):
-    """Does not come to its snapshot before the test lets it."""
-
-    def __init__(self, release: threading.Event) -> None:
-        super().__init__()
-        self.release = release
-
-    def execute(self, data: int) -> int:
-        self.release.wait()
-        return data
-
-
-@promise(Capability.EXACTLY_ONCE_SINKS)
-def nothing_is_committed_before_all_steps_have_voted(bench: Workbench) -> None:
-    """While a step has not come to its snapshot, output that others pre-committed is invisible."""
-    tape, out, release = Tape(), _Out(bench), threading.Event()
-    other = Tape(1)
-    env = _writing(durable(bench), tape, out)
-    blocked = env.from_source(TapeSource, other, uid="other").map(_Blocks, release, name="blocks")
-    blocked.sink(lambda record: None, name="nowhere")
-    other.let(1)
-    job_id = run_to(bench, env, tape, HELD)
-    try:
-        with bench.beside(
-            lambda: bench.checkpoints.trigger_checkpoint(job_id, timeout_s=bench.wait_s)
-        ):
-            bench.until(lambda: "pre_commit" in out.names(), "the sink has pre-committed")
-            expect_error(
-                CheckpointError, bench.checkpoints.trigger_checkpoint, job_id, timeout_s=0.05
-            )
-            seen = committed(out.folder), "commit" in out.names()
-            release.set()
-    finally:
-        release.set()
-    expect_equal(seen, ([], False), "the visible output before the checkpoint, and commits")
-    out.expect(bench, range(HELD))
-    finish(bench, env, tape)
     out.expect(bench, range(END))
 
 
 @promise(Capability.EXACTLY_ONCE_SINKS)
 def the_end_of_the_input_commits_the_rest(bench: Workbench) -> None:
     """A job that ends by itself leaves nothing uncommitted, also if nobody took a checkpoint."""
-    tape, out = Tape(), _Out(bench)
+    tape, out = Tape(), Out(bench)
 
-    finish(bench, _writing(durable(bench), tape, out), tape)
+    finish(bench, writing(durable(bench), tape, out), tape)
 
     expect_equal(len(committed(out.folder)), END, "how many records are visible at the end")
     out.expect(bench, range(END))
@@ -222,11 +141,11 @@ def the_end_of_the_input_commits_the_rest(bench: Workbench) -> None:
 @promise(Capability.EXACTLY_ONCE_SINKS)
 def a_finished_job_writes_nothing_again(bench: Workbench) -> None:
     """The same program, started again in a new kernel, leaves the output as it is."""
-    tape, out = Tape(), _Out(bench)
-    finish(bench, _writing(durable(bench), tape, out), tape)
+    tape, out = Tape(), Out(bench)
+    finish(bench, writing(durable(bench), tape, out), tape)
     bench.start_again()
 
-    finish(bench, _writing(durable(bench), tape, out), tape)
+    finish(bench, writing(durable(bench), tape, out), tape)
 
     out.expect(bench, range(END))
     expect_equal(tape.starts, [0], "where the jobs began to read")
@@ -235,8 +154,8 @@ def a_finished_job_writes_nothing_again(bench: Workbench) -> None:
 @promise(Capability.EXACTLY_ONCE_SINKS)
 def a_job_that_fails_for_good_shows_what_its_checkpoints_hold(bench: Workbench) -> None:
     """Output of after the last checkpoint stays invisible."""
-    tape, out = Tape(), _Out(bench)
-    env = _writing(durable(bench), tape, out)
+    tape, out = Tape(), Out(bench)
+    env = writing(durable(bench), tape, out)
     job_id = run_to(bench, env, tape, HELD)
     take_checkpoint(bench, job_id)
     out.expect(bench, range(HELD))
@@ -249,79 +168,15 @@ def a_job_that_fails_for_good_shows_what_its_checkpoints_hold(bench: Workbench) 
     out.expect(bench, range(HELD))
 
 
-@promise(Capability.EXACTLY_ONCE_SINKS)
-def calls_come_in_their_order(bench: Workbench) -> None:
-    """`recover`, `open`, then transactions one after the other, and `close` in the end."""
-    tape, out = Tape(), _Out(bench)
-    env = _writing(durable(bench), tape, out)
-    job_id = run_to(bench, env, tape, HELD)
-    take_checkpoint(bench, job_id)
-    out.expect(bench, range(HELD))
-    finish(bench, env, tape)
-
-    names = out.names()
-    expect_equal(names[:4], ["recover", "open", "begin", "pre_commit"], "the first calls")
-    expect_equal((names[-1], names.count("close")), ("close", 1), "the last call")
-    expect_equal(out.calls[0], ("recover", []), "what `recover` got at a new beginning")
-    open_ones = 0
-    for name in names:
-        open_ones += {"begin": 1, "pre_commit": -1, "abort": -1}.get(name, 0)
-        expect(open_ones in (0, 1), f"transactions overlap in {names}")
-
-
-@promise(Capability.EXACTLY_ONCE_SINKS)
-def epochs_grow_over_attempts(bench: Workbench) -> None:
-    """`pre_commit` gets the number of its checkpoint, from 1, and never one that was used."""
-    tape, out = Tape(), _Out(bench)
-    env = _writing(durable(bench, restarts=1), tape, out)
-    job_id = run_to(bench, env, tape, HELD)
-    taken = [take_checkpoint(bench, job_id) for _ in range(2)]
-    tape.traps.append(70)
-    finish(bench, env, tape)
-
-    epochs = [value for name, value in out.calls if name == "pre_commit"]
-    expect_equal(epochs[:2], taken, "the epochs of the checkpoints that were taken")
-    expect(epochs == sorted(set(epochs)), f"the epochs do not grow: {epochs}")
-
-
-@promise(Capability.EXACTLY_ONCE_SINKS)
-def an_empty_transaction_is_not_committed(bench: Workbench) -> None:
-    """A `pre_commit` that returns None has nothing to commit."""
-    tape, out = Tape(), _Out(bench)
-    env = _writing(durable(bench), tape, out)
-    job_id = run_to(bench, env, tape, 0)
-    take_checkpoint(bench, job_id)
-    take_checkpoint(bench, job_id)
-    finish(bench, env, tape)
-
-    commits = [value for name, value in out.calls if name == "commit"]
-    expect(None not in commits, f"the commits were {commits}")
-    out.expect(bench, range(END))
-
-
 @promise(Capability.EXACTLY_ONCE_SINKS, Capability.SAVEPOINTS)
 def a_savepoint_hands_output_over(bench: Workbench) -> None:
     """Two jobs, one stopped with a savepoint and one begun with it, write each record once."""
-    tape, out = Tape(), _Out(bench)
-    env = _writing(durable(bench), tape, out)
+    tape, out = Tape(), Out(bench)
+    env = writing(durable(bench), tape, out)
     run_to(bench, env, tape, HELD)
     env.stop(savepoint=bench.folder / "s")
     bench.start_again()
 
-    finish(bench, _writing(durable(bench, "new"), tape, out), tape, restore_from=bench.folder / "s")
+    finish(bench, writing(durable(bench, "new"), tape, out), tape, restore_from=bench.folder / "s")
 
     out.expect(bench, range(END))
-
-
-@promise(Capability.EXACTLY_ONCE_SINKS, variants={"ends": False, "fails": True})
-def without_checkpoints_there_is_one_transaction(bench: Workbench, fails: bool) -> None:
-    """It is committed when the input ends, and aborted by a failure."""
-    tape, out = Tape(), _Out(bench)
-    tape.let(tape.end)
-    tape.traps += [70] * fails
-
-    bench.run(_writing(bench.environment("plain"), tape, out))
-
-    ends = ["abort"] if fails else ["pre_commit", "commit"]
-    expect_equal(out.names(), ["recover", "open", "begin", *ends, "close"], "the calls")
-    expect_equal(len(committed(Path(out.folder))), 0 if fails else END, "visible records")

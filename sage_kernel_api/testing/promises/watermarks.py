@@ -26,7 +26,8 @@ from sage_kernel_api.testing.workbench import Workbench
 from sage_kernel_api.values import Capability, JobState, JobStatus
 
 
-def _run(bench: Workbench, *steps: TransformationConfig) -> JobStatus:
+def run(bench: Workbench, *steps: TransformationConfig) -> JobStatus:
+    """Run steps written by hand to their end."""
     status = bench.wait(bench.jobs.submit_job(pipeline(*steps)))
     expect_equal(
         (status["state"], status.get("exception")), (JobState.FINISHED, None), "how the job ended"
@@ -37,7 +38,7 @@ def _run(bench: Workbench, *steps: TransformationConfig) -> JobStatus:
 def _watched(bench: Workbench, records: list[int], bound_us: int = 0) -> Log:
     """Run records through a step that assigns their times, and one that watches."""
     log = Log()
-    _run(
+    run(
         bench,
         source_until("source", records, log),
         assigning("time", "source", log, bound_us=bound_us),
@@ -148,94 +149,10 @@ def in_the_end_time_is_over(bench: Workbench, records: list[int]) -> None:
 def without_times_nothing_is_over_before_the_end(bench: Workbench) -> None:
     """Where no step assigns times, records have none, and no watermark is told but the last."""
     log = Log()
-    _run(bench, source_until("source", [1, 2], log), watching("watch", log, edge("source")))
+    run(bench, source_until("source", [1, 2], log), watching("watch", log, edge("source")))
 
     expect_equal(log.all("record"), [(1, None), (2, None)], "records and times")
     expect_equal((log.watermarks, log.all("context")), ([], [MIN_WATERMARK_US] * 2), "watermarks")
-
-
-@promise(Capability.EVENT_TIME)
-def the_slowest_input_decides(bench: Workbench) -> None:
-    """The watermark of two inputs is the less of both, as long as both may still give records."""
-    log = Log()
-
-    def both_came() -> bool:
-        return len(log.all("record")) == 2
-
-    _run(
-        bench,
-        source_until("fast source", [500], log, both_came),
-        source_until("slow source", [300], log, lambda: log.has("watermark", 300)),
-        assigning("fast", "fast source", log),
-        assigning("slow", "slow source", log),
-        watching("watch", log, edge("fast"), edge("slow")),
-    )
-
-    # Time may run ahead of 300 only once the slow source has ended.
-    before_end = log.entries[: log.entries.index(("ended", "slow source"))]
-    ahead = [value for what, value in before_end if what == "watermark" and value > 300]
-    expect_equal(ahead, [], "watermarks that ran ahead of the slow input")
-    expect(log.has("watermark", 300), f"the watermarks were {log.watermarks}")
-
-
-@promise(Capability.EVENT_TIME)
-def an_ended_input_is_not_waited_for(bench: Workbench) -> None:
-    """What has ended cannot give a record any more: the other inputs decide."""
-    log = Log()
-    _run(
-        bench,
-        source_until("long source", [500], log, lambda: log.has("watermark", 500)),
-        source_until("short source", [300], log),
-        assigning("long", "long source", log),
-        assigning("short", "short source", log),
-        watching("watch", log, edge("long"), edge("short")),
-    )
-
-    expect(log.has("watermark", 500), f"the watermarks were {log.watermarks}")
-    reached = log.entries.index(("watermark", 500))
-    expect(reached < log.entries.index(("ended", "long source")), "time waited for the end")
-
-
-@promise(Capability.EVENT_TIME)
-def an_idle_input_is_not_waited_for(bench: Workbench) -> None:
-    """After `idle_after_s` without a record, others need not wait; until then they do."""
-    log = Log()
-
-    def is_over() -> bool:
-        return log.has("watermark", 500)
-
-    _run(
-        bench,
-        source_until("busy source", [500], log, is_over),
-        source_until("idle source", [300], log, is_over),
-        assigning("busy", "busy source", log),
-        assigning("idle", "idle source", log, idle_after_s=0.02),
-        watching("watch", log, edge("busy"), edge("idle")),
-    )
-
-    expect(log.has("watermark", 500), f"the watermarks were {log.watermarks}")
-    reached = log.entries.index(("watermark", 500))
-    expect(reached < log.entries.index(("ended", "idle source")), "time waited for the end")
-
-
-@promise(Capability.EVENT_TIME)
-def two_streams_into_two_inputs_go_by_the_slower(bench: Workbench) -> None:
-    """Inputs of different numbers are merged as those of one number are."""
-    log = Log()
-
-    def both_came() -> bool:
-        return len(log.all("record")) == 2
-
-    _run(
-        bench,
-        source_until("left source", [7], log, both_came),
-        source_until("right source", [4], log, lambda: log.has("watermark", 4)),
-        assigning("left", "left source", log),
-        assigning("right", "right source", log),
-        watching("watch", log, edge("left", 0), edge("right", 1)),
-    )
-
-    expect_equal(log.watermarks[:1], [4], "the first watermark")
 
 
 class _Answers(Watch):
@@ -254,7 +171,7 @@ class _Answers(Watch):
 def what_is_sent_for_a_watermark_goes_before_it(bench: Workbench) -> None:
     """The next step gets the record, under the time that was set, while that is not over yet."""
     log, ignored = Log(), Log()
-    _run(
+    run(
         bench,
         source_until("source", [*range(0, 100, 5)], log),
         assigning("time", "source", log),
@@ -289,23 +206,3 @@ def what_a_watermark_raises_fails_the_job(bench: Workbench) -> None:
     expect_equal(status["state"], JobState.FAILED, "the state")
     cause = getattr(status.get("exception"), "__cause__", None)
     expect_equal(repr(cause), "ValueError('no time')", "the cause")
-
-
-@promise(Capability.EVENT_TIME, Capability.PARALLELISM)
-def all_instances_before_a_step_decide(bench: Workbench) -> None:
-    """Behind parallel instances, time is where the slowest of them is: nothing comes too late."""
-    log = Log()
-    records = [*range(1, 400)]
-    _run(
-        bench,
-        source_until("source", records, log),
-        assigning("time", "source", log, parallelism=3),
-        watching("watch", log, edge("time", 0, "round_robin")),
-    )
-
-    expect_equal(sorted(one for one, _ in log.all("record")), records, "the records")
-    seen = log.watermarks
-    expect(seen == sorted(set(seen)), f"the watermarks do not grow: {seen}")
-    pairs = zip(log.all("record"), log.all("context"), strict=True)
-    late = [record for (record, _), watermark in pairs if record <= watermark]
-    expect_equal(late, [], "records of which time said that they cannot come")

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from sage_kernel_api.core.functions import OutputTag, SourceFunction
+from sage_kernel_api.core.functions import SourceFunction
 from sage_kernel_api.core.streams import DataStream, KeyedStream
 from sage_kernel_api.core.windows import (
     SessionWindows,
@@ -31,8 +31,9 @@ from sage_kernel_api.testing.workbench import Env, Workbench
 from sage_kernel_api.values import Capability, StopSignal
 
 _S = 1_000_000
-_LATE = OutputTag[int]("late")
-_NEEDS = (Capability.KEYED_STATE, Capability.KEYED_ROUTING)
+
+
+NEEDS = (Capability.KEYED_STATE, Capability.KEYED_ROUTING)
 
 
 class _OneByOne(SourceFunction[int]):
@@ -50,12 +51,14 @@ class _OneByOne(SourceFunction[int]):
         return self.records[self.next - 1]
 
 
-def _keyed(env: Env, records: list[int], bound_s: float) -> KeyedStream[str, int]:
+def keyed(env: Env, records: list[int], bound_s: float) -> KeyedStream[str, int]:
+    """Return records that come one by one, each at its own number of seconds, under one key."""
     source: DataStream[int] = env.from_source(_OneByOne, records, delay=1e-6)
     return source.assign_timestamps(float, bound_s).keyby(lambda record: "all")
 
 
-def _shown(key: str, window: TimeWindow, records: Any) -> list[Any]:
+def shown(key: str, window: TimeWindow, records: Any) -> list[Any]:
+    """Return a window and its records, to compare them."""
     return [(window.start_us // _S, window.end_us // _S, list(records))]
 
 
@@ -79,18 +82,18 @@ WINDOWS: dict[str, tuple[Any, list[int], list[Any]]] = {
 }
 
 
-@promise(Capability.EVENT_TIME, *_NEEDS, variants=WINDOWS)
+@promise(Capability.EVENT_TIME, *NEEDS, variants=WINDOWS)
 def records_meet_by_when_they_happened(bench: Workbench, case: Any) -> None:
     """Every kind of window has the records of its time, in the order of their arrival."""
     assigner, records, expected = case
     env = bench.environment()
 
-    got = bench.collect(_keyed(env, records, 100).window(assigner).process(_shown))
+    got = bench.collect(keyed(env, records, 100).window(assigner).process(shown))
 
     expect_equal(sorted(got), expected, "the windows")
 
 
-@promise(Capability.EVENT_TIME, *_NEEDS)
+@promise(Capability.EVENT_TIME, *NEEDS)
 def a_window_comes_out_when_its_time_is_over(bench: Workbench) -> None:
     """Not before, since records may come; not at the end only, since somebody waits."""
     env = bench.environment()
@@ -100,7 +103,7 @@ def a_window_comes_out_when_its_time_is_over(bench: Workbench) -> None:
         seen.append(record)
         return record
 
-    timed = _keyed(env, [1, 9, 10, 25, 40], 5).map(look)
+    timed = keyed(env, [1, 9, 10, 25, 40], 5).map(look)
     windows = timed.keyby(lambda record: "all").window(TumblingTimeWindows(10))
     results = windows.process(lambda key, window, records: [(window.end_us // _S, seen[-1])])
 
@@ -111,63 +114,12 @@ def a_window_comes_out_when_its_time_is_over(bench: Workbench) -> None:
     expect_equal(got[0][1] >= 25, True, "whether the first one waited for its time")
 
 
-LATENESS: dict[str, tuple[float, float, list[int], list[int]]] = {
-    "within the bound": (2.0, 0.0, [1, 11, 9], []),
-    "behind the bound": (2.0, 0.0, [1, 12, 9], [9]),
-    "allowed": (0.0, 5.0, [1, 10, 5, 14, 6], []),
-    "later than allowed": (0.0, 5.0, [1, 15, 5], [5]),
-}
-
-
-@promise(
-    Capability.EVENT_TIME,
-    Capability.SIDE_OUTPUTS,
-    *_NEEDS,
-    variants={name: case for name, case in LATENESS.items() if not case[3]},
-)
-def a_record_in_time_is_never_late(bench: Workbench, case: Any) -> None:
-    """Out of order by no more than the bound, or than is allowed: its window takes it."""
-    _, late, taken = _lateness(bench, case)
-
-    expect_equal(late, [], "the late records")
-    expect_equal(taken, set(case[2]), "the records that windows took")
-
-
-@promise(
-    Capability.EVENT_TIME,
-    Capability.SIDE_OUTPUTS,
-    *_NEEDS,
-    variants={name: case for name, case in LATENESS.items() if case[3]},
-)
-def a_late_record_is_told_apart(bench: Workbench, case: Any) -> None:
-    """It goes to the output for late records, once, and into no window that has come out."""
-    results, late, _ = _lateness(bench, case)
-
-    expect_equal(late, case[3], "the late records")
-    wanted = [one for one in case[2] if one not in case[3]]
-    taken = [record for one in results for record in one[2]]
-    expect_equal(sorted(taken), sorted(wanted), "the records in windows")
-
-
-def _lateness(bench: Workbench, case: Any) -> tuple[list[Any], list[int], set[int]]:
-    bound_s, allowed_s, records, _ = case
-    env = bench.environment()
-    late: list[int] = []
-    windows = _keyed(env, records, bound_s).window(
-        TumblingTimeWindows(10), allowed_lateness_s=allowed_s, late_output=_LATE
-    )
-    results = windows.process(_shown)
-    results.get_side_output(_LATE).sink(late.append, name="late")
-    got = bench.collect(results)
-    return got, late, {record for one in got for record in one[2]}
-
-
-@promise(Capability.EVENT_TIME, *_NEEDS)
+@promise(Capability.EVENT_TIME, *NEEDS)
 def results_of_windows_have_times(bench: Workbench) -> None:
     """A result has the last microsecond of its window, so that windows follow on windows."""
     env = bench.environment()
     counts = (
-        _keyed(env, [*range(40)], 50)
+        keyed(env, [*range(40)], 50)
         .window(TumblingTimeWindows(5))
         .process(lambda key, window, records: [len(records)])
     )
@@ -179,7 +131,7 @@ def results_of_windows_have_times(bench: Workbench) -> None:
     expect_equal(sorted(bench.collect(sums)), [(0, 20), (20, 20)], "the sums of the counts")
 
 
-@promise(Capability.EVENT_TIME, *_NEEDS)
+@promise(Capability.EVENT_TIME, *NEEDS)
 def a_datetime_is_its_microseconds(bench: Workbench) -> None:
     """A function may tell a datetime with a time zone instead of seconds."""
     env = bench.environment()
@@ -187,7 +139,7 @@ def a_datetime_is_its_microseconds(bench: Workbench) -> None:
         lambda second: datetime.fromtimestamp(second, UTC)
     )
 
-    windows = stream.keyby(lambda record: "all").window(TumblingTimeWindows(10)).process(_shown)
+    windows = stream.keyby(lambda record: "all").window(TumblingTimeWindows(10)).process(shown)
 
     expect_equal(bench.collect(windows), [(0, 10, [1]), (10, 20, [12])], "the windows")
 
@@ -213,12 +165,12 @@ JOINS: dict[str, tuple[Callable[[Any], Any], list[Any]]] = {
 }
 
 
-@promise(Capability.EVENT_TIME, *_NEEDS, variants=JOINS)
+@promise(Capability.EVENT_TIME, *NEEDS, variants=JOINS)
 def streams_are_joined_by_time(bench: Workbench, case: Any) -> None:
     """Every kind of join has the pairs whose times belong together, each once."""
     build, expected = case
     env = bench.environment()
-    left, right = _keyed(env, [1, 2, 11], 100), _keyed(env, [3, 25], 100)
+    left, right = keyed(env, [1, 2, 11], 100), keyed(env, [3, 25], 100)
 
     got = bench.collect(build(left.connect(right)))
 
@@ -233,7 +185,7 @@ def _size(key: int, window: TimeWindow, records: Any) -> list[Any]:
     return [(key, window.start_us // _S, sorted(records))]
 
 
-@promise(Capability.EVENT_TIME, Capability.PARALLELISM, *_NEEDS)
+@promise(Capability.EVENT_TIME, Capability.PARALLELISM, *NEEDS)
 def windows_are_the_same_on_any_number_of_instances(bench: Workbench) -> None:
     """Parallel instances give the results of one, in some order."""
     records = [number * 37 % 500 for number in range(500)]
@@ -248,7 +200,7 @@ def windows_are_the_same_on_any_number_of_instances(bench: Workbench) -> None:
     expect_equal(sum(len(records) for _, _, records in found[0]), 2 * 500, "records in windows")
 
 
-@promise(Capability.EVENT_TIME, Capability.CHECKPOINTS, *_NEEDS)
+@promise(Capability.EVENT_TIME, Capability.CHECKPOINTS, *NEEDS)
 def windows_go_on_after_a_crash(bench: Workbench) -> None:
     """Open windows, and what is over, are part of a checkpoint: results are those of one run."""
     tape = Tape()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sage_kernel_api.kernel_facade import KernelFacade
+from sage_kernel_api.testing import BackDoors
 from sage_kernel_api.testing.profiles import Subject
 from sage_kernel_default import DefaultKernelFacade, DefaultOptions
 from sage_kernel_mock import MockKernelFacade
@@ -22,11 +23,13 @@ class Fault:
         subject: The capability that must be named.
         make: Makes it.
         breaks: Name of the promise that it breaks; empty for the first that the kit finds.
+        doors: Ways into it, without which nothing of it can be seen.
     """
 
     subject: Subject
     make: Callable[[], KernelFacade]
     breaks: str = ""
+    doors: BackDoors | None = None
 
     @property
     def name(self) -> str:
@@ -37,11 +40,15 @@ class Fault:
 FAULTS: list[Fault] = []
 
 
-def fault(subject: Subject, breaks: str = "") -> Callable[[Callable[[], Any]], Callable[[], Any]]:
+def fault(
+    subject: Subject,
+    breaks: str = "",
+    doors: Callable[[Callable[[], Any]], BackDoors] | None = None,
+) -> Callable[[Callable[[], Any]], Callable[[], Any]]:
     """Mark a function that makes a wrong kernel; the kit must name *subject*, and *breaks*."""
 
     def mark(make: Callable[[], Any]) -> Callable[[], Any]:
-        FAULTS.append(Fault(subject, make, breaks))
+        FAULTS.append(Fault(subject, make, breaks, doors(make) if doors else None))
         return make
 
     return mark

@@ -5,13 +5,13 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-from sage_kernel_api.errors import JobNotFoundError, KernelError, StepError
+from sage_kernel_api.errors import JobNotFoundError
 from sage_kernel_api.testing.profiles import Profile
 from sage_kernel_api.values import Capability, JobState
 from tests.conformance.wrong_kernels.faults import default_kernel, fault, mock_kernel, on_tasks
 
 
-def _jobs(kernel: Any, **methods: Any) -> Any:
+def jobs(kernel: Any, **methods: Any) -> Any:
     """Replace methods of the job manager."""
     for name, method in methods.items():
         setattr(kernel.job_manager, name, method)
@@ -27,7 +27,7 @@ def gives_every_job_of_a_name_one_id() -> Any:
         kernel.job_manager._submitted = 0
         return submit(pipeline_config)
 
-    return _jobs(kernel, submit_job=submit_job)
+    return jobs(kernel, submit_job=submit_job)
 
 
 @fault(Profile.JOBS)
@@ -40,7 +40,7 @@ def uses_the_ids_of_deleted_jobs_again() -> Any:
         kernel.job_manager._submitted = len(kernel.job_manager._jobs)
         return done
 
-    return _jobs(kernel, delete_job=delete_job)
+    return jobs(kernel, delete_job=delete_job)
 
 
 @fault(Profile.JOBS)
@@ -54,7 +54,7 @@ def raises_the_failure_of_a_job_at_its_submission() -> Any:
             raise error
         return job_id
 
-    return _jobs(kernel, submit_job=submit_job)
+    return jobs(kernel, submit_job=submit_job)
 
 
 @fault(Profile.JOBS)
@@ -68,21 +68,21 @@ def answers_for_jobs_that_there_are_not() -> Any:
         except JobNotFoundError:
             return False
 
-    return _jobs(kernel, cancel_job=cancel_job)
+    return jobs(kernel, cancel_job=cancel_job)
 
 
 @fault(Profile.JOBS)
 def says_that_it_cancelled_an_ended_job() -> Any:
     kernel = mock_kernel()
     cancel = kernel.job_manager.cancel_job
-    return _jobs(kernel, cancel_job=lambda job_id: cancel(job_id) or True)
+    return jobs(kernel, cancel_job=lambda job_id: cancel(job_id) or True)
 
 
 @fault(Profile.JOBS)
 def lists_the_latest_job_first() -> Any:
     kernel = mock_kernel()
     listed = kernel.job_manager.list_jobs
-    return _jobs(kernel, list_jobs=lambda: listed()[::-1])
+    return jobs(kernel, list_jobs=lambda: listed()[::-1])
 
 
 @fault(Profile.JOBS)
@@ -92,7 +92,7 @@ def keeps_deleted_jobs() -> Any:
     def delete_job(job_id: Any) -> bool:
         return bool(kernel.job_manager.get_job_status(job_id))
 
-    return _jobs(kernel, delete_job=delete_job)
+    return jobs(kernel, delete_job=delete_job)
 
 
 @fault(Profile.JOBS)
@@ -100,7 +100,7 @@ def hands_out_its_own_status() -> Any:
     kernel = mock_kernel()
     look = kernel.job_manager.get_job_status
     kept: dict[Any, Any] = {}
-    return _jobs(kernel, get_job_status=lambda job_id: kept.setdefault(job_id, look(job_id)))
+    return jobs(kernel, get_job_status=lambda job_id: kept.setdefault(job_id, look(job_id)))
 
 
 @fault(Profile.JOBS)
@@ -125,103 +125,7 @@ def reports_a_failed_job_as_finished() -> Any:
     def wait_job(job_id: Any, timeout_s: float | None = None) -> Any:
         return {**wait(job_id, timeout_s), "state": JobState.FINISHED}
 
-    return _jobs(kernel, wait_job=wait_job)
-
-
-@fault(Profile.FAILURES)
-def swallows_exceptions() -> Any:
-    def spoil(task: Any) -> None:
-        process = task._process
-
-        def wrong(parcel: Any) -> Any:
-            try:
-                return process(parcel)
-            except KernelError:
-                return "dropped"
-
-        task._process = wrong
-
-    return on_tasks(spoil)
-
-
-@fault(Profile.FAILURES)
-def wraps_the_cause_once_more() -> Any:
-    return _failing(lambda error: StepError(f"wrapped: {error}"))
-
-
-@fault(Profile.FAILURES)
-def forgets_the_step_of_a_failure() -> Any:
-    def anonymous(error: Any) -> Any:
-        error.step = ""
-        return error
-
-    return _failing(anonymous)
-
-
-def _failing(change: Any) -> Any:
-    kernel = mock_kernel()
-    wait = kernel.job_manager.wait_job
-
-    def wait_job(job_id: Any, timeout_s: float | None = None) -> Any:
-        status = wait(job_id, timeout_s)
-        if (error := status.get("exception")) is not None:
-            changed = change(error)
-            if changed is not error:
-                changed.__cause__, changed.step = error, error.step
-            status["exception"] = changed
-        return status
-
-    return _jobs(kernel, wait_job=wait_job)
-
-
-@fault(Profile.FAILURES)
-def does_not_see_what_close_raises() -> Any:
-    def spoil(task: Any) -> None:
-        close = task.close
-
-        def wrong() -> None:
-            try:
-                close()
-            except KernelError:
-                return
-
-        task.close = wrong
-
-    return on_tasks(spoil)
-
-
-@fault(Capability.ERROR_POLICIES)
-def tries_once_less_than_it_was_told() -> Any:
-    def spoil(task: Any) -> None:
-        policies = task.step.get("policies", {})
-        if policies.get("retries"):
-            task.step = {**task.step, "policies": {**policies, "retries": policies["retries"] - 1}}
-
-    return on_tasks(spoil)
-
-
-@fault(Capability.ERROR_POLICIES)
-def skips_what_should_be_a_dead_letter() -> Any:
-    def spoil(task: Any) -> None:
-        policies = task.step.get("policies", {})
-        if policies.get("on_error") == "dead_letter":
-            task.step = {**task.step, "policies": {**policies, "on_error": "skip"}}
-
-    return on_tasks(spoil)
-
-
-@fault(Capability.ERROR_POLICIES)
-def skips_without_counting() -> Any:
-    kernel = mock_kernel()
-    wait = kernel.job_manager.wait_job
-
-    def wait_job(job_id: Any, timeout_s: float | None = None) -> Any:
-        status = wait(job_id, timeout_s)
-        for step in status["steps"].values():
-            step["skipped"] = 0
-        return status
-
-    return _jobs(kernel, wait_job=wait_job)
+    return jobs(kernel, wait_job=wait_job)
 
 
 @fault(Capability.BACKGROUND_JOBS)
@@ -234,13 +138,13 @@ def reports_finished_too_early() -> Any:
         status = look(job_id)
         return {**status, "state": early.get(status["state"], status["state"])}
 
-    return _jobs(kernel, wait_job=wait_job)
+    return jobs(kernel, wait_job=wait_job)
 
 
 @fault(Capability.BACKGROUND_JOBS)
 def says_cancelled_and_lets_the_job_run() -> Any:
     kernel = default_kernel()
-    return _jobs(kernel, cancel_job=lambda job_id: bool(kernel.job_manager.get_job_status(job_id)))
+    return jobs(kernel, cancel_job=lambda job_id: bool(kernel.job_manager.get_job_status(job_id)))
 
 
 @fault(Capability.BACKGROUND_JOBS)
@@ -252,7 +156,7 @@ def deletes_a_running_job() -> Any:
         cancel(job_id)
         return delete(job_id)
 
-    return _jobs(kernel, delete_job=delete_job)
+    return jobs(kernel, delete_job=delete_job)
 
 
 @fault(Capability.PAUSE)
@@ -267,14 +171,14 @@ def says_paused_and_goes_on() -> Any:
         paused.add(job_id)
         return is_new
 
-    return _jobs(kernel, pause_job=pause_job)
+    return jobs(kernel, pause_job=pause_job)
 
 
 @fault(Capability.PAUSE)
 def resumes_what_was_not_paused() -> Any:
     kernel = default_kernel()
     resume = kernel.job_manager.resume_job
-    return _jobs(kernel, resume_job=lambda job_id: resume(job_id) or True)
+    return jobs(kernel, resume_job=lambda job_id: resume(job_id) or True)
 
 
 @fault(Capability.TASKS)
@@ -298,4 +202,4 @@ def takes_jobs_from_one_thread_only() -> Any:
             raise RuntimeError("only the thread that made it")
         return submit(pipeline_config)
 
-    return _jobs(kernel, submit_job=submit_job)
+    return jobs(kernel, submit_job=submit_job)

@@ -158,47 +158,6 @@ def says_that_nobody_got_a_record() -> Any:
 
 
 @fault(Profile.DELIVERY)
-def skips_close() -> Any:
-    return on_tasks(lambda task: setattr(task, "close", lambda: None))
-
-
-@fault(Profile.DELIVERY)
-def closes_twice() -> Any:
-    def spoil(task: Any) -> None:
-        close = task.close
-        task.close = lambda: (task._runnable.close(), close())
-
-    return on_tasks(spoil)
-
-
-@fault(Profile.DELIVERY)
-def never_finishes_a_step() -> Any:
-    return on_tasks(lambda task: setattr(task, "finish", lambda: None))
-
-
-@fault(Profile.DELIVERY)
-def opens_a_step_at_its_first_record() -> Any:
-    def spoil(task: Any) -> None:
-        if task.context.is_source():
-            return
-        open_, work, finish = task.open, task.work, task.finish
-        is_open: list[int] = []
-
-        def late(then: Any) -> Any:
-            def call() -> None:
-                if not is_open:
-                    is_open.append(1)
-                    open_()
-                then()
-
-            return call
-
-        task.open, task.work, task.finish = lambda: None, late(work), late(finish)
-
-    return on_tasks(spoil)
-
-
-@fault(Profile.DELIVERY)
 def leaves_the_key_of_the_last_record() -> Any:
     def spoil(task: Any) -> None:
         work = task.work

@@ -14,7 +14,7 @@ from sage_kernel_api import (
     ReduceFunction,
 )
 from sage_kernel_api.testing.collect_sink import CollectSink
-from sage_kernel_api.testing.script import ABORT, EOF, PAUSE, scripted_source
+from sage_kernel_api.testing.script import ABORT, EOF, PAUSE, WATERMARK, scripted_source
 from sage_kernel_mock import HarnessMaker, MockKernelFacade, Sent, StateSaved, StepHarness
 
 
@@ -93,6 +93,9 @@ def harness_from_the_fixture(step_harness: HarnessMaker) -> None:
 def scripted_records() -> None:
     stream = scripted_source(env, 1, PAUSE(2), 2, ABORT, EOF)
     assert_type(stream, DataStream[int])
+    timed = scripted_source(env, "a", WATERMARK(2), PAUSE(1), "b", time_of=lambda word: len(word))
+    assert_type(timed, DataStream[str])
+    StepHarness[str, str].map(str.upper).play("a", WATERMARK(2), PAUSE(1), "b", EOF)
     sink = CollectSink[int]()
     ints.sink(sink)
     assert_type(sink.records, list[int])

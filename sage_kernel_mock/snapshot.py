@@ -1,4 +1,4 @@
-"""What a step under test has to remember, as a checkpoint would keep it.
+"""What a step has to remember, as a checkpoint keeps it.
 
 Knows one instance of a step through the contract (`StatefulRunnable`), and its context.
 """
