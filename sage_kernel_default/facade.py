@@ -109,18 +109,20 @@ class DefaultKernelFacade:
         options: DefaultOptions = _DEFAULTS,
         *,
         make_store: Callable[[CheckpointConfig], CheckpointStore] | None = None,
+        world: SimulatedDriver | None = None,
     ) -> None:
         """Start nothing.
 
         Args:
             options: Of the kernel.
             make_store: Makes the unopened checkpoint store of a job; None for files.
+            world: A simulation that there is already, with ``driver=sim``; None to make one.
         """
         # Plain attributes, not properties: the face costs nothing.
         self.name = "default"
         self.api_version: str = API_VERSION
         self.options = options
-        self.simulation = _simulation(options)
+        self.simulation = world or _simulation(options)
         self.capabilities = CAPABILITIES if self.simulation is None else SIMULATED_CAPABILITIES
         self._is_closed = False
         self._is_announced = False
