@@ -26,7 +26,13 @@ from sage_kernel_api.plugins import (
     notify_kernel_started,
     notify_kernel_stopped,
 )
-from sage_kernel_api.values import API_VERSION, Capability, JobId, PhysicalDescription
+from sage_kernel_api.values import (
+    API_VERSION,
+    Capability,
+    JobId,
+    PhysicalDescription,
+    SimulationReport,
+)
 from sage_kernel_default.channels import LocalQueueManager
 from sage_kernel_default.checkpoint import CheckpointStore
 from sage_kernel_default.detached import DetachedContext, DetachedServiceContext, make_detached
@@ -48,7 +54,7 @@ from sage_kernel_default.services import (
     ServiceRegistry,
 )
 
-__all__ = ["CAPABILITIES", "DefaultKernelFacade"]
+__all__ = ["CAPABILITIES", "DefaultKernelFacade", "kernel_of_world"]
 
 _DEFAULTS: Final = DefaultOptions()
 
@@ -229,6 +235,19 @@ def _simulation(options: DefaultOptions) -> SimulatedDriver | None:
             "other process. Leave out lanes=process."
         )
     return SimulatedDriver(options.seed)
+
+
+def kernel_of_world(
+    world: SimulatedDriver,
+    make_store: Callable[[CheckpointConfig], CheckpointStore],
+    frame_size: int,
+    capacity: int,
+) -> DefaultKernelFacade:
+    """Return the kernel of one process of a simulated world; see `simulation.Stage`."""
+    options = DefaultOptions(
+        driver="sim", seed=world.seed, frame_size=frame_size, channel_capacity=capacity
+    )
+    return DefaultKernelFacade(options, make_store=make_store, world=world)
 
 
 def _real_host(name: str, recipe: ServiceRecipe) -> ServiceHost:
