@@ -6,7 +6,7 @@ The top of this package: binds jobs, services, queues and loggers into one face.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from sage_kernel_api.context import ContextConfig
@@ -16,6 +16,7 @@ from sage_kernel_api.kernel_facade import (
     SupportsCheckpoints,
     SupportsExplain,
     SupportsQueues,
+    SupportsSimulation,
     SupportsTasks,
 )
 from sage_kernel_api.lifecycle import CheckpointConfig, PipelineConfig
@@ -179,6 +180,21 @@ class DefaultKernelFacade:
         graph, assignment = self._builder.lay_out(JobId(config["name"]), config)
         return describe_layout(self.name, self._driver.lane_name, graph, assignment)
 
+    def simulate_job(
+        self,
+        make_pipeline: Callable[[], PipelineConfig],
+        look: Callable[[bool], Sequence[str]],
+        *,
+        seed: int,
+        reference: SimulationReport | None = None,
+    ) -> SimulationReport:
+        """Run a job to its end through faults, on machines that exist in this call alone."""
+        self._check_open()
+        # Few programs simulate, so the others need not load it.
+        from sage_kernel_default.simulation.report import simulate
+
+        return simulate(kernel_of_world, make_pipeline, look, seed, reference)
+
     def shutdown(self) -> None:
         """Cancel all jobs, stop all services, let go of everything."""
         with self._closing:
@@ -276,3 +292,4 @@ if TYPE_CHECKING:
     _tasks: type[SupportsTasks] = DefaultKernelFacade
     _queues: type[SupportsQueues] = DefaultKernelFacade
     _explain: type[SupportsExplain] = DefaultKernelFacade
+    _simulates: type[SupportsSimulation] = DefaultKernelFacade
