@@ -6,6 +6,7 @@ Layer: kernel_facade. Below: everything that a kernel is made of. Above: discove
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from sage_kernel_api.communication import QueueManager
@@ -13,13 +14,14 @@ from sage_kernel_api.context import ContextConfig, ExecutionContext, RuntimeCont
 from sage_kernel_api.lifecycle import JobManager, PipelineConfig, ServiceManager, TaskManager
 from sage_kernel_api.logging import LoggerFactory
 from sage_kernel_api.storage import CheckpointManager
-from sage_kernel_api.values import Capability, PhysicalDescription
+from sage_kernel_api.values import Capability, PhysicalDescription, SimulationReport
 
 __all__ = [
     "KernelFacade",
     "SupportsCheckpoints",
     "SupportsExplain",
     "SupportsQueues",
+    "SupportsSimulation",
     "SupportsTasks",
 ]
 
@@ -136,3 +138,38 @@ class SupportsCheckpoints(Protocol):
     @abstractmethod
     def checkpoint_manager(self) -> CheckpointManager:
         """Return the checkpoints; the same object each time."""
+
+
+class SupportsSimulation(Protocol):
+    """A kernel that can run a job in a simulated world whose faults come from a seed.
+
+    For tests: no job needs it, so there is no capability for it; who has the method can.
+    """
+
+    @abstractmethod
+    def simulate_job(
+        self,
+        make_pipeline: Callable[[], PipelineConfig],
+        look: Callable[[bool], Sequence[str]],
+        *,
+        seed: int,
+        reference: SimulationReport | None = None,
+    ) -> SimulationReport:
+        """Run a job to its end, through crashes and other faults, in virtual time.
+
+        The job takes checkpoints whether it asks for them or not, in a place of their own, and
+        goes on from them. Nothing is left when this returns.
+
+        Args:
+            make_pipeline: Describes the job anew, for each start.
+            look: Called after each crash and each end; returns what is wrong with the output.
+                The argument: whether it must be complete.
+            seed: Decides order, times and faults: equal seeds give equal histories.
+            reference: A run without faults, over whose length faults are spread. None: this is
+                one.
+
+        Raises:
+            PipelineError: It is not valid; all problems are listed.
+            CapabilityError: It needs what a simulation lacks.
+            KernelClosedError: The kernel was shut down.
+        """

@@ -6,7 +6,7 @@ The top of this package: binds jobs, services, queues and loggers into one face.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from sage_kernel_api.context import ContextConfig
@@ -16,6 +16,7 @@ from sage_kernel_api.kernel_facade import (
     SupportsCheckpoints,
     SupportsExplain,
     SupportsQueues,
+    SupportsSimulation,
     SupportsTasks,
 )
 from sage_kernel_api.lifecycle import CheckpointConfig, PipelineConfig
@@ -26,7 +27,13 @@ from sage_kernel_api.plugins import (
     notify_kernel_started,
     notify_kernel_stopped,
 )
-from sage_kernel_api.values import API_VERSION, Capability, JobId, PhysicalDescription
+from sage_kernel_api.values import (
+    API_VERSION,
+    Capability,
+    JobId,
+    PhysicalDescription,
+    SimulationReport,
+)
 from sage_kernel_default.channels import LocalQueueManager
 from sage_kernel_default.checkpoint import CheckpointStore
 from sage_kernel_default.detached import DetachedContext, DetachedServiceContext, make_detached
@@ -49,7 +56,7 @@ from sage_kernel_default.services import (
     ServiceRegistry,
 )
 
-__all__ = ["CAPABILITIES", "DefaultKernelFacade"]
+__all__ = ["CAPABILITIES", "DefaultKernelFacade", "kernel_of_world"]
 
 _DEFAULTS: Final = DefaultOptions()
 
@@ -113,18 +120,20 @@ class DefaultKernelFacade:
         options: DefaultOptions = _DEFAULTS,
         *,
         make_store: Callable[[CheckpointConfig], CheckpointStore] | None = None,
+        world: SimulatedDriver | None = None,
     ) -> None:
         """Start nothing.
 
         Args:
             options: Of the kernel.
             make_store: Makes the unopened checkpoint store of a job; None for files.
+            world: A simulation that there is already, with ``driver=sim``; None to make one.
         """
         # Plain attributes, not properties: the face costs nothing.
         self.name = "default"
         self.api_version: str = API_VERSION
         self.options = options
-        self.simulation = _simulation(options)
+        self.simulation = world or _simulation(options)
         self.capabilities = CAPABILITIES if self.simulation is None else SIMULATED_CAPABILITIES
         if self.simulation is not None:
             self.clock = WorldClock(self.simulation)
@@ -176,6 +185,21 @@ class DefaultKernelFacade:
         config = self.job_manager.check(pipeline_config)
         graph, assignment = self._builder.lay_out(JobId(config["name"]), config)
         return describe_layout(self.name, self._driver.lane_name, graph, assignment)
+
+    def simulate_job(
+        self,
+        make_pipeline: Callable[[], PipelineConfig],
+        look: Callable[[bool], Sequence[str]],
+        *,
+        seed: int,
+        reference: SimulationReport | None = None,
+    ) -> SimulationReport:
+        """Run a job to its end through faults, on machines that exist in this call alone."""
+        self._check_open()
+        # Few programs simulate, so the others need not load it.
+        from sage_kernel_default.simulation.report import simulate
+
+        return simulate(kernel_of_world, make_pipeline, look, seed, reference)
 
     def shutdown(self) -> None:
         """Cancel all jobs, stop all services, let go of everything."""
@@ -235,6 +259,19 @@ def _simulation(options: DefaultOptions) -> SimulatedDriver | None:
     return SimulatedDriver(options.seed)
 
 
+def kernel_of_world(
+    world: SimulatedDriver,
+    make_store: Callable[[CheckpointConfig], CheckpointStore],
+    frame_size: int,
+    capacity: int,
+) -> DefaultKernelFacade:
+    """Return the kernel of one process of a simulated world; see `simulation.Stage`."""
+    options = DefaultOptions(
+        driver="sim", seed=world.seed, frame_size=frame_size, channel_capacity=capacity
+    )
+    return DefaultKernelFacade(options, make_store=make_store, world=world)
+
+
 def _real_host(name: str, recipe: ServiceRecipe) -> ServiceHost:
     if recipe.placement == "process":
         # Here, so that programs without such a service need not load it.
@@ -261,3 +298,4 @@ if TYPE_CHECKING:
     _tasks: type[SupportsTasks] = DefaultKernelFacade
     _queues: type[SupportsQueues] = DefaultKernelFacade
     _explain: type[SupportsExplain] = DefaultKernelFacade
+    _simulates: type[SupportsSimulation] = DefaultKernelFacade

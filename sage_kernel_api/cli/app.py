@@ -305,6 +305,46 @@ def diff(target: str, kernels: str, timeout_s: float) -> None:
         click.get_current_context().exit(ExitCode.JOB_FAILED)
 
 
+@cli.command(
+    cls=KernelCommand,
+    short_help="Run a pipeline through simulated crashes, and see whether it is exact.",
+    help="Run the bounded pipeline in FILE in a simulation, once for each seed, through crashes, "
+    "lost lanes and failing disks, and compare what reaches its sinks with its run without "
+    "faults.\n\nTime is virtual. The sinks themselves do not run. Stops at the first seed that "
+    "breaks something, with exit code 1, and says how to run it again.\n\n" + _FILE_HELP,
+)
+@click.argument("target", metavar="FILE[:NAME]")
+@click.option(
+    "--seeds", type=click.IntRange(min=1), metavar="N", help="How many; 100, or 1 with --seed."
+)
+@click.option(
+    "--seed",
+    "first",
+    type=click.IntRange(min=0),
+    metavar="S",
+    help="The first one; alone: run it again, and show its history.",
+)
+@click.option(
+    "--kernel",
+    metavar="SPEC",
+    default="default",
+    show_default=True,
+    help="The kernel that simulates; wins over what FILE says.",
+)
+def simulate(target: str, seeds: int | None, first: int | None, kernel: str) -> None:
+    """Run the pipeline in FILE through simulated faults."""
+    from sage_kernel_api.cli.simulations import simulation_report
+
+    start = first or 0
+    count = seeds or (100 if first is None else 1)
+    report, is_well = simulation_report(
+        target, range(start, start + count), kernel, lambda said: click.echo(said, err=True)
+    )
+    click.echo(report)
+    if not is_well:
+        click.get_current_context().exit(ExitCode.JOB_FAILED)
+
+
 @cli.group()
 def savepoint() -> None:
     """Look at savepoints: the state of a job in one file."""

@@ -21,6 +21,7 @@ from sage_kernel_api.values.records import (
     Payload,
     StopSignal,
 )
+from sage_kernel_api.values.simulation import SimulationReport
 from sage_kernel_api.values.status import (
     TERMINAL_STATES,
     EdgeStatus,
@@ -53,6 +54,7 @@ __all__ = [
     "PhysicalChain",
     "PhysicalDescription",
     "PhysicalEdge",
+    "SimulationReport",
     "StepId",
     "StepStatus",
     "StopSignal",

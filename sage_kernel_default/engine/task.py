@@ -136,6 +136,10 @@ class Task:
             for segment in wiring.segments:
                 segment.current.clear()
 
+    def lose(self, error: BaseException) -> None:
+        """Tell the job that the lane is gone: nothing of the task runs again, nor is closed."""
+        self._fail(error)
+
     def _advance(self) -> Outcome:
         if self._supervisor.is_stopping:
             return self._end()

@@ -85,8 +85,9 @@ class Job:
     def start(self) -> None:
         """Run the job; one that has ended already, in this state directory, does nothing."""
         if self.parts.durability is not None and self.parts.durability.has_finished:
-            self.parts.durability.close()
-            self._move(JobState.FINISHED)
+            # What fails here must not leave a job that nobody runs and everybody waits for.
+            self._close(self.parts.durability)
+            self._move(JobState.FINISHED if self._failure is None else JobState.FAILED)
         else:
             self._move(JobState.RUNNING)
         self._flow.start()

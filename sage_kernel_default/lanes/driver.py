@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from threading import Condition
 from typing import Protocol, TypeVar
 
-from sage_kernel_default.engine import Clock, Pacer, Patience, Task
+from sage_kernel_default.engine import Bell, Channel, Clock, Pacer, Patience, Task
 from sage_kernel_default.lanes.lane import Lane
 
 __all__ = ["Driver", "Flow", "Pacing", "TaskLane", "Until", "nothing"]
@@ -110,6 +110,17 @@ class Driver(Protocol):
     @abstractmethod
     def make_pace(self, name: str, pacing: Pacing) -> Pacer:
         """Make what decides how many records the task of that name takes at once."""
+
+    @abstractmethod
+    def make_channel(self, name: str, capacity: int | None, writer: Bell, reader: Bell) -> Channel:
+        """Make a channel between two tasks of this process.
+
+        Args:
+            name: For people.
+            capacity: Credit in records; None: without bound, for edges that close a loop.
+            writer: Rung when there is room again.
+            reader: Rung when something has come.
+        """
 
     @abstractmethod
     def result(self, future: Future[T], timeout_s: float | None) -> T:

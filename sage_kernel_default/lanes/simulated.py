@@ -10,17 +10,20 @@ from __future__ import annotations
 import hashlib
 import math
 import threading
-from abc import abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from random import Random
-from typing import Final, NamedTuple, Protocol, TypeVar
+from typing import Final, TypeVar
 
 from sage_kernel_api.errors import JobStateError
-from sage_kernel_default.engine import Clock, Pacer, Patience, Task
+from sage_kernel_default.engine import Bell, Channel, Clock
 from sage_kernel_default.lanes.baton import Baton, Hold
-from sage_kernel_default.lanes.driver import Driver, Flow, Pacing, TaskLane, Until, nothing
+from sage_kernel_default.lanes.driver import Driver, Pacing, Until, nothing
+from sage_kernel_default.lanes.mishaps import Mishaps, NoMishaps, WorldEnd
+from sage_kernel_default.lanes.simulated_actors import RandomPace, SimulatedFlow, SimulatedLane
+from sage_kernel_default.lanes.simulated_channel import DelayedChannel
+from sage_kernel_default.lanes.virtual import Actor, Turn, VirtualClock, World
 
 __all__ = ["SimulatedDriver", "Turn", "VirtualClock"]
 
@@ -34,60 +37,7 @@ _STANDSTILL: Final = 32
 """Jumps of the clock after which nothing but flows that only look around has had a turn."""
 
 
-class VirtualClock(Clock):
-    """Stands still while tasks work, and jumps when all are idle. Begins at 0."""
-
-    def __init__(self) -> None:
-        self._now_s = 0.0
-
-    def now_s(self) -> float:
-        """Return the virtual seconds that have passed."""
-        return self._now_s
-
-    def wall_us(self) -> int:
-        """Return the virtual time as microseconds since 1970, where it begins."""
-        return round(self._now_s * 1_000_000)
-
-    def move_to(self, moment_s: float) -> None:
-        """Jump ahead; a moment that is over changes nothing."""
-        self._now_s = max(self._now_s, moment_s)
-
-
-class Turn(NamedTuple):
-    """One turn of the simulation, as its trace keeps it.
-
-    Attributes:
-        now_s: When, in virtual seconds.
-        actor: Who: a task or a job.
-        outcome: What it came to.
-        records_in, records_out: Counters of the task after it; 0 for jobs.
-    """
-
-    now_s: float
-    actor: str
-    outcome: str
-    records_in: int = 0
-    records_out: int = 0
-
-
-class Actor(Protocol):
-    """Somebody who gets turns."""
-
-    name: str
-    due_s: float
-    """When it wants a turn without being woken: infinity for never."""
-
-    @property
-    @abstractmethod
-    def is_ready(self) -> bool:
-        """True if it was woken, or never slept."""
-
-    @abstractmethod
-    def take_turn(self, now_s: float) -> Turn:
-        """Do a bounded piece of work; set `due_s` for the next one."""
-
-
-class SimulatedDriver(Driver):
+class SimulatedDriver(Driver, World):
     """Gives turns in an order drawn from a seed, and remembers them.
 
     The same program with the same seed has the same turns, in the same virtual time: so a
@@ -101,16 +51,28 @@ class SimulatedDriver(Driver):
         baton: Decides which thread runs it.
         turns: How many turns there were.
         trace: The latest ones.
+        has_ended: The simulated process has died.
+        is_lane_at_work: The turn under way is that of a task.
     """
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, mishaps: Mishaps | None = None, *, start_s: float = 0.0) -> None:
+        """Make a world in which nothing happens yet.
+
+        Args:
+            seed: Decides the order of all turns.
+            mishaps: What goes wrong in it; None for nothing.
+            start_s: Its virtual time.
+        """
         self.seed = seed
+        self.mishaps: Mishaps = mishaps or NoMishaps()
         self.lane_name = "simulated"
         self.look_every_s = 60.0
-        self.time = VirtualClock()
+        self.time = VirtualClock(start_s)
         self.clock: Clock = self.time
         self.turns = 0
         self.trace: deque[Turn] = deque(maxlen=_KEPT_TURNS)
+        self.has_ended = False
+        self.is_lane_at_work = False
         self._random = Random(seed)
         self._digest = hashlib.sha256()
         self._actors: list[Actor] = []
@@ -124,8 +86,7 @@ class SimulatedDriver(Driver):
     @property
     def is_idle(self) -> bool:
         """True if nobody wants a turn now."""
-        now_s = self.time.now_s()
-        return not any(actor.is_ready or actor.due_s <= now_s for actor in self._actors)
+        return not self._look(self.time.now_s())[0]
 
     def make_lane(self, name: str, ended: Callable[[], None]) -> SimulatedLane:
         """Make a lane that gets turns from its start on."""
@@ -134,6 +95,10 @@ class SimulatedDriver(Driver):
     def make_pace(self, name: str, pacing: Pacing) -> RandomPace:
         """Make a pace of its own for each task, so that they do not disturb each other."""
         return RandomPace(Random(f"{self.seed}/{name}"), pacing.frame_size)
+
+    def make_channel(self, name: str, capacity: int | None, writer: Bell, reader: Bell) -> Channel:
+        """Make a channel in which things may be under way for a while."""
+        return DelayedChannel(name, capacity, writer, reader, self)
 
     def result(self, future: Future[T], timeout_s: float | None) -> T:
         """Run the world until a future has ended."""
@@ -148,16 +113,20 @@ class SimulatedDriver(Driver):
         ended: Callable[[], None] = nothing,
     ) -> SimulatedFlow:
         """Make a flow that gets turns from its start on."""
-        return SimulatedFlow(name, life, self, ended)
+        return SimulatedFlow(name, life, self, self.run_until, ended)
 
     def add(self, actor: Actor) -> None:
         """Give *actor* turns from now on."""
         self._actors.append(actor)
 
     def remove(self, actor: Actor) -> None:
-        """Give it no further turn; one that was abandoned in its turn may ask for it again."""
+        """Give it no further turn; nothing happens if it has none."""
         if actor in self._actors:
             self._actors.remove(actor)
+
+    def end(self) -> None:
+        """Let the simulated process die: whoever runs the world gets a `WorldEnd`."""
+        self.has_ended = True
 
     def run_until(self, is_over: Callable[[], bool], timeout_s: float | None) -> bool:
         """Run the world until *is_over*, at most for *timeout_s* virtual seconds.
@@ -171,6 +140,7 @@ class SimulatedDriver(Driver):
         Raises:
             JobStateError: The world runs already, further up in this very call; or nothing in it
                 will ever move again by itself.
+            WorldEnd: The simulated process has died.
         """
         end_s = math.inf if timeout_s is None else self.time.now_s() + timeout_s
 
@@ -186,22 +156,44 @@ class SimulatedDriver(Driver):
                 break
         return is_over()
 
-    def _run(self, hold: Hold, is_over: Callable[[], bool], end_s: float) -> None:
-        idle_jumps = 0
+    def pass_time(self, seconds: float, is_over: Callable[[], bool] = lambda: False) -> None:
+        """Let time pass in the middle of a turn: what waits for a disk is not alone in the world.
+
+        The others have their turns meanwhile, until the time is over; outside of all turns it
+        just passes.
+
+        Args:
+            seconds: How long at most.
+            is_over: It ends before.
+
+        Raises:
+            WorldEnd: The simulated process has died meanwhile.
+        """
+        end_s = self.time.now_s() + seconds
+        if self.baton.is_in_turn:
+            # On this very thread, which has the world already.
+            self._run(None, lambda: self.time.now_s() >= end_s or is_over(), end_s)
+        if not is_over():
+            self.time.move_to(end_s)
+
+    def _run(self, hold: Hold | None, is_over: Callable[[], bool], end_s: float) -> None:
+        """Give turns; without a *hold*, in the middle of another turn."""
+        idle_jumps = turns = 0
         stuck = self.baton.stuck
-        while not is_over() and not hold.is_lost:
+        while not is_over() and not (hold is not None and hold.is_lost):
+            if self.has_ended:
+                raise WorldEnd
             now_s = self.time.now_s()
-            if now_s + hold.turns * _TURN_S >= end_s:
+            if now_s + (turns if hold is None else hold.turns) * _TURN_S >= end_s:
                 return
-            actors = [a for a in self._actors if a not in stuck] if stuck else self._actors
-            ready = [actor for actor in actors if actor.is_ready or actor.due_s <= now_s]
+            turns += 1
+            ready, due_s = self._look(now_s)
             if ready:
                 actor = ready[self._random.randrange(len(ready))]
-                if actor.is_ready or isinstance(actor, SimulatedLane):
+                if actor.is_ready or actor.is_lane:
                     idle_jumps = 0
                 self._give_turn(hold, actor, now_s)
                 continue
-            due_s = min((actor.due_s for actor in actors), default=math.inf)
             if stuck:
                 # A turn that does not return takes the machine's time: jumps would end all waits.
                 self.time.move_to(min(due_s, end_s, now_s + self.baton.look_on()))
@@ -210,25 +202,66 @@ class SimulatedDriver(Driver):
             if due_s > end_s:
                 self.time.move_to(end_s)
                 return
-            if end_s == math.inf and (due_s == math.inf or self._stands(idle_jumps)):
+            if end_s == math.inf and self._is_standing(due_s, idle_jumps):
                 raise JobStateError(
                     "Nothing in the simulation will move by itself any more. A job that is "
                     "paused must be resumed before one waits for its end."
                 )
             self.time.move_to(due_s)
 
-    def _stands(self, idle_jumps: int) -> bool:
-        lanes = (actor for actor in self._actors if isinstance(actor, SimulatedLane))
-        return idle_jumps > _STANDSTILL and all(lane.due_s == math.inf for lane in lanes)
+    def _look(self, now_s: float) -> tuple[list[Actor], float]:
+        """Return who can have a turn now, and when the next one of the others can."""
+        ready: list[Actor] = []
+        next_s = math.inf
+        for actor in self._actors:
+            held_s = actor.held_until_s
+            if held_s == math.inf:
+                continue  # in the middle of a turn: it is not even asked
+            wakes_s = max(held_s, now_s if actor.is_ready else actor.due_s)
+            if wakes_s <= now_s:
+                ready.append(actor)
+            elif wakes_s < next_s:
+                next_s = wakes_s
+        return ready, next_s
 
-    def _give_turn(self, hold: Hold, actor: Actor, now_s: float) -> None:
-        if not self.baton.begin_turn(hold, actor):
+    def _is_standing(self, due_s: float, idle_jumps: int) -> bool:
+        if due_s == math.inf:
+            return True
+        is_due = any(actor.is_lane and _wakes_s(actor) < math.inf for actor in self._actors)
+        return not is_due and idle_jumps > _STANDSTILL
+
+    def _give_turn(self, hold: Hold | None, actor: Actor, now_s: float) -> None:
+        if hold is not None and not self.baton.begin_turn(hold, actor):
             return
+        try:
+            turn = self._turn_of(actor, now_s)
+        finally:
+            if hold is not None:
+                self.baton.end_turn(hold, actor)
+        self._note(turn)
+        if self.has_ended:
+            raise WorldEnd
+
+    def _turn_of(self, actor: Actor, now_s: float) -> Turn:
+        """Let *actor* have its turn, or what befalls it instead."""
+        mishap = self.mishaps.before_turn(actor.name, is_lane=actor.is_lane)
+        if mishap.kind == "crash":
+            self.end()
+            return Turn(now_s, actor.name, "crash")
+        if mishap.kind == "stall":
+            actor.held_until_s = now_s + mishap.seconds
+            return Turn(now_s, actor.name, "stalls")
+        if mishap.kind == "lost" and isinstance(actor, SimulatedLane):
+            return actor.lose(now_s)
+        actor.held_until_s = math.inf
+        before, self.is_lane_at_work = self.is_lane_at_work, actor.is_lane
         try:
             turn = actor.take_turn(now_s)
         finally:
-            self.baton.end_turn(hold, actor)
-        self._note(turn)
+            actor.held_until_s = 0.0
+            self.is_lane_at_work = before
+        self.time.move_to(self.time.now_s() + self.mishaps.turn_s())
+        return turn
 
     def _note(self, turn: Turn) -> None:
         self.turns += 1
@@ -236,184 +269,6 @@ class SimulatedDriver(Driver):
         self._digest.update(f"{turn!r}\n".encode())
 
 
-class SimulatedBell(Patience):
-    """Wakes one actor."""
-
-    def __init__(self, clock: VirtualClock) -> None:
-        self.has_rung = False
-        self._clock = clock
-
-    def ring(self) -> None:
-        """Give the actor a turn."""
-        self.has_rung = True
-
-    def wait(self, timeout_s: float | None) -> bool:
-        """Let time pass inside of a turn; never for others: they have no turn meanwhile.
-
-        So a step that sends much for one record exceeds its credit, but by that record only.
-        """
-        if timeout_s is None:
-            return False
-        self._clock.move_to(self._clock.now_s() + timeout_s)
-        return True
-
-
-class SimulatedLane(TaskLane):
-    """One task among the actors."""
-
-    def __init__(self, name: str, ended: Callable[[], None], world: SimulatedDriver) -> None:
-        self.name = name
-        self.due_s = math.inf
-        self.task: Task | None = None
-        self.has_ended = False
-        self._turns = 0
-        self._own_bell = SimulatedBell(world.time)
-        self.bell: Patience = self._own_bell
-        self._ended = ended
-        self._world = world
-
-    @property
-    def is_ready(self) -> bool:
-        """True if the bell rang, or the last turn asked for another."""
-        return self._own_bell.has_rung
-
-    @property
-    def turns(self) -> int:
-        """How many turns it has had."""
-        return self._turns
-
-    @property
-    def is_resting(self) -> bool:
-        """True if only another actor can wake it."""
-        return not self._own_bell.has_rung and self.due_s == math.inf
-
-    def start(self) -> None:
-        """Begin to have turns."""
-        self._own_bell.ring()
-        self._world.add(self)
-
-    def ring(self) -> None:
-        """Let the task look at the flags of the job."""
-        self._own_bell.ring()
-
-    def stop(self) -> None:
-        """End the task at its next turn."""
-        if self.task is not None:
-            self.task.interrupt()
-        self._own_bell.ring()
-
-    def join(self) -> None:
-        """Return: nothing is left."""
-
-    def abandon(self) -> list[str]:
-        """Give up on the task."""
-        self._world.remove(self)
-        return [] if self.task is None else [f"step {self.task.where_it_is!r}"]
-
-    def take_turn(self, now_s: float) -> Turn:
-        """Let the task do one step."""
-        task = self.task
-        assert task is not None
-        self._own_bell.has_rung = False
-        self._turns += 1
-        outcome = task.step()
-        self.due_s = math.inf if outcome.wait_s is None else now_s + outcome.wait_s
-        assembly = task.assembly
-        turn = Turn(
-            now_s,
-            self.name,
-            f"{outcome.kind} {outcome.waiting_on}".rstrip(),
-            assembly.records_in,
-            assembly.records_out,
-        )
-        if outcome.kind == "progressed":
-            self._own_bell.ring()
-        elif outcome.kind == "done":
-            self.has_ended = True
-            self._world.remove(self)
-            self._ended()
-        return turn
-
-
-class SimulatedFlow(Flow):
-    """The life of a job among the actors."""
-
-    def __init__(
-        self,
-        name: str,
-        life: Callable[[], Iterator[Until]],
-        world: SimulatedDriver,
-        ended: Callable[[], None],
-    ) -> None:
-        self.name = name
-        self.due_s = math.inf
-        self._make = life
-        self._ended = ended
-        self._life: Iterator[Until] | None = None
-        self._until = Until(lambda: True)
-        self._is_over = False
-        self._thread = 0
-        self._world = world
-
-    @property
-    def is_current(self) -> bool:
-        """True within its turn."""
-        return self._thread == threading.get_ident()
-
-    @property
-    def is_ready(self) -> bool:
-        """True if what it waits for is there."""
-        return self._until.is_over()
-
-    @property
-    def has_ended(self) -> bool:
-        """True once it has had its last turn."""
-        return self._is_over
-
-    def start(self) -> None:
-        """Begin to have turns."""
-        self._world.add(self)
-
-    def wait(self, timeout_s: float | None) -> bool:
-        """Run the world until this flow has ended."""
-        return self._is_over or self._world.run_until(lambda: self._is_over, timeout_s)
-
-    def take_turn(self, now_s: float) -> Turn:
-        """Go on to the next wait."""
-        life = self._life = self._life or self._make()
-        self._thread = threading.get_ident()
-        try:
-            until = next(life, None)
-        finally:
-            self._thread = 0
-        if until is None:
-            self._is_over = True
-            self._world.remove(self)
-            self._ended()
-            return Turn(now_s, self.name, "done")
-        self._until = until
-        self.due_s = math.inf if until.timeout_s is None else now_s + until.timeout_s
-        return Turn(now_s, self.name, "waits")
-
-
-class RandomPace(Pacer):
-    """Takes a random number of records each time: often one, now and then all that fit."""
-
-    def __init__(self, random: Random, most: int) -> None:
-        self.most = most
-        self._random = random
-        self.limit = self._draw()
-
-    def took(
-        self,
-        seconds: float,
-        count: int,
-        waited_s: float = 0.0,
-        sent_s: float = 0.0,
-        fitting: int | None = None,
-    ) -> None:
-        """Draw the next size; what frames cost is no news in a simulation."""
-        self.limit = self._draw()
-
-    def _draw(self) -> int:
-        return self._random.choice((1, self._random.randint(1, min(self.most, 8)), self.most))
+def _wakes_s(actor: Actor) -> float:
+    """Return when a lane can have a turn, at the earliest; infinity if others must wake it."""
+    return max(actor.held_until_s, 0.0 if actor.is_ready else actor.due_s)

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from sage_kernel_default.channels.local import LocalChannel
 from sage_kernel_default.engine import (
     Assembly,
     Beginning,
@@ -101,7 +100,9 @@ def lay_out(
     for spec in assignment.tasks_of(here):
         site.lanes[spec] = driver.make_lane(f"task-{spec.id}", ended)
     bells: dict[TaskSpec, Bell] = {spec: lane.bell for spec, lane in site.lanes.items()}
-    channels = _channels(graph, assignment, here, bells, pacing.channel_capacity, send_to, site)
+    channels = _channels(
+        graph, assignment, here, bells, pacing.channel_capacity, send_to, site, driver
+    )
     monitors = _monitors(graph, assignment, here, bells, loops, site)
     for spec, lane in site.lanes.items():
         lane.task = Task(
@@ -125,13 +126,17 @@ def _channels(
     capacity: int,
     send_to: Callable[[int], Send],
     site: Site,
+    driver: Driver,
 ) -> dict[ChannelSpec, Channel]:
     channels: dict[ChannelSpec, Channel] = {}
     for spec in graph.channels:
         credit = None if spec.is_reserved else capacity
         writer, reader = assignment.lane_of[spec.writer], assignment.lane_of[spec.reader]
         if writer == reader == here:
-            channels[spec] = LocalChannel(credit, bells[spec.writer], bells[spec.reader])
+            name = f"{spec.writer.id} -> {spec.reader.id}"
+            channels[spec] = driver.make_channel(
+                name, credit, bells[spec.writer], bells[spec.reader]
+            )
         elif here in (writer, reader):
             bell = bells[spec.writer if writer == here else spec.reader]
             there = reader if writer == here else writer

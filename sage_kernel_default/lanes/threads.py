@@ -12,7 +12,8 @@ from concurrent.futures import Future
 from contextlib import suppress
 from typing import Final, TypeVar
 
-from sage_kernel_default.engine import Clock, Pace, Patience, Task
+from sage_kernel_default.channels.local import LocalChannel
+from sage_kernel_default.engine import Bell, Channel, Clock, Pace, Patience, Task
 from sage_kernel_default.lanes.assignment import KERNEL, lane_name
 from sage_kernel_default.lanes.driver import Driver, Flow, Pacing, TaskLane, Until, nothing
 
@@ -196,6 +197,10 @@ class ThreadDriver(Driver):
     def make_pace(self, name: str, pacing: Pacing) -> Pace:
         """Make a pace that learns from what frames cost."""
         return Pace(pacing.frame_size, pacing.flush_s)
+
+    def make_channel(self, name: str, capacity: int | None, writer: Bell, reader: Bell) -> Channel:
+        """Make a channel in memory."""
+        return LocalChannel(capacity, writer, reader)
 
     def result(self, future: Future[T], timeout_s: float | None) -> T:
         """Wait for a future."""

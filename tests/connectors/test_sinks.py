@@ -267,6 +267,29 @@ def test_leftovers_of_an_attempt_without_checkpoint_go(tmp_path: Path) -> None:
     assert [each.name for each in tmp_path.iterdir()] == [".out.staged-notes"]
 
 
+@pytest.mark.parametrize("has_written", [True, False])
+def test_r14_an_attempt_that_was_given_up_leaves_the_file_of_its_successor_alone(
+    tmp_path: Path, *, has_written: bool
+) -> None:
+    """A thread that hung comes back when the job has been started again: both use one name."""
+    path = tmp_path / "out"
+    much = "x" * (1 << 20)  # so much is written at once
+    late = _started(TransactionalFileSink, path)
+    if has_written:
+        late.process(much)
+    sink = _started(TransactionalFileSink, path)
+    sink.process("a")
+    handle = sink.pre_commit(1)
+
+    if not has_written:
+        with pytest.raises(FileExistsError):
+            late.process(much)
+    late.close()
+    sink.commit(handle)
+
+    assert path.read_text() == "a\n"
+
+
 def test_a_full_disk_fails_the_job_whatever_the_policy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -127,6 +127,33 @@ def test_a_finished_job_does_nothing_the_second_time(place: Place) -> None:
     assert seen == [(JobState.FINISHED, False, 7), (JobState.FINISHED, True, 0)]
 
 
+class _Stuck(MemoryCheckpointStore):
+    """Cannot be closed once more."""
+
+    closings = 0
+
+    def close(self) -> None:
+        self.closings += 1
+        super().close()
+        if self.closings > 1:
+            raise CheckpointError("the disk is gone")
+
+
+def test_a_finished_job_whose_store_cannot_be_closed_is_not_left_in_between(place: Place) -> None:
+    """It was known, but never ran: whoever waited for it, or shut the kernel down, hung."""
+    place.stores["/state"] = _Stuck(time.time)
+    Gate.limit = 1000
+    first = _counting(place.env())
+    first.submit()
+    first.wait(30)
+    second = _counting(place.env())
+
+    second.submit()
+
+    with pytest.raises(JobFailedError, match="the disk is gone"):
+        second.wait(30)
+
+
 def test_checkpoints_are_listed_and_removed_but_for_the_latest(place: Place) -> None:
     """Whoever cleans up by hand must not be able to remove what the job needs."""
     env = place.env()

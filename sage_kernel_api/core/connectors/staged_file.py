@@ -115,7 +115,8 @@ class StagedFile:
             OSError: It could not be written, or only a part of it: the transaction is lost.
         """
         if self._descriptor == -1:
-            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_CLOEXEC", 0)
+            # Never what is there already: it belongs to the attempt that has followed this one.
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
             self._descriptor = os.open(self._staged, flags, 0o666)
         _write_all(self._descriptor, data)
         self._written += len(data)
@@ -150,8 +151,11 @@ class StagedFile:
         """Throw the transaction away."""
         self._tail = self._tail_before
         if self._descriptor != -1:
+            is_ours = _is_same(self._descriptor, self._staged)
             self._close()
-            self._staged.unlink(missing_ok=True)
+            # An attempt that was given up comes late: the name may be that of its successor.
+            if is_ours:
+                self._staged.unlink(missing_ok=True)
 
     # --- publishing --------------------------------------------------------------------------
 
@@ -232,6 +236,13 @@ class StagedFile:
     def _close(self) -> None:
         descriptor, self._descriptor = self._descriptor, -1
         os.close(descriptor)
+
+
+def _is_same(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _size(path: Path) -> int | None:
