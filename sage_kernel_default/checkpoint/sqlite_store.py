@@ -205,8 +205,7 @@ class SqliteCheckpointStore(CheckpointStore):
         if found is None:
             self._is_new = True
             # The beginning of a store that a crash interrupted holds nothing.
-            for path in self._place.files():
-                self._disk.remove(path)
+            self._remove_files()
         self._database = database = self._disk.open_database(
             self._place.database, is_read_only=False
         )
@@ -238,15 +237,25 @@ class SqliteCheckpointStore(CheckpointStore):
             if database is not None:
                 database.close()
         if self._is_new:
-            # The mark first: a mark without its database would be refused.
-            for path in self._place.files():
-                with contextlib.suppress(OSError):
-                    self._disk.remove(path)
+            with contextlib.suppress(OSError):
+                self._remove_files()
         for folder in reversed(made):
             with contextlib.suppress(OSError):
                 self._disk.remove_folder(folder)
         if lock is not None:
             lock.release()
+
+    def _remove_files(self) -> None:
+        """Remove all that the store consists of, the mark first.
+
+        A mark without its database, or with a younger one, would be refused; and a power cut can
+        bring back what was removed, until the folder is synced.
+        """
+        mark, *others = self._place.files()
+        self._disk.remove(mark)
+        self._disk.sync_folder(self._place.folder)
+        for path in others:
+            self._disk.remove(path)
 
     # --- one epoch ------------------------------------------------------------------------
 
