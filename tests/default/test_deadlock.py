@@ -21,6 +21,7 @@ from sage_kernel_default import DefaultKernelFacade, DefaultOptions
 from sage_kernel_default.channels import LocalChannel
 from sage_kernel_default.jobs.deadlock import Watchdog
 from sage_kernel_default.lanes import ThreadDriver
+from sage_kernel_default.lanes.simulated_channel import DelayedChannel
 
 WAIT_S = 60.0
 
@@ -118,7 +119,7 @@ def test_a_deadlock_is_seen_across_processes(
 
 def test_a_simulated_deadlock_is_seen_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Virtual time makes the looks free."""
-    monkeypatch.setattr(LocalChannel, "consume", lambda channel, count: None)
+    monkeypatch.setattr(DelayedChannel, "consume", lambda channel, count: None)
     kernel = DefaultKernelFacade(DefaultOptions(driver="sim", channel_capacity=8))
     env = LocalEnvironment("stuck", kernel=kernel)
     env.from_collection(range(100)).rebalance().map(lambda n: n, parallelism=2).sink(
