@@ -50,7 +50,7 @@ class Simulated:
         self._kernel = cast("SupportsSimulation", kernel)
         self._build = build
         kept = _Kept()
-        self.reference = self._simulate(kept, lambda _: (), 0, None)
+        self.reference: SimulationReport = self._simulate(kept, lambda _: (), 0, None)
         self.expected: Mapping[str, Sequence[Payload]] = kept.by_sink()
         if self.reference.problems:
             raise PipelineError(f"Without any fault: {self.reference.problems[0]}")

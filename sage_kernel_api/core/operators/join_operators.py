@@ -71,7 +71,7 @@ class KeyedJoinOperator(TimeKeepingOperator):
     ) -> None:
         super().__init__(execution_context, function_class, *args, **kwargs)
         self.late_outputs: tuple[str | None, ...] = (None, None)
-        self.late_tally = [0]
+        self.late_tally: list[int] = [0]
         if not isinstance(execution_context, SupportsKeyedState):
             raise ContextError(
                 f"Step {execution_context.name!r} keeps records by key, and this kernel has no "

@@ -66,7 +66,7 @@ class WindowOperator(TimeKeepingOperator):
         self.late_outputs: tuple[str | None, ...] = (None,)
         self.finish_result: Callable[[Payload, Any, Payload], Payload] | None = None
         self.needs_time = True
-        self.late_tally = [0]
+        self.late_tally: list[int] = [0]
         if not isinstance(execution_context, SupportsKeyedState):
             raise ContextError(
                 f"Step {execution_context.name!r} keeps windows by key, and this kernel has no "

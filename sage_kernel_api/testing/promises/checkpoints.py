@@ -60,7 +60,7 @@ class Job:
     """A job that stops half-way until its gate is opened, and counts each number by key."""
 
     def __init__(self, bench: Workbench, hold_at: int = 50, total: int = 100) -> None:
-        self.gate = threading.Event()
+        self.gate: threading.Event = threading.Event()
         self.got: list[tuple[int, int]] = []
         self.env: Env = bench.environment("counts")
         self.env.enable_checkpointing(NEVER_S, str(bench.folder / "checkpoints"))

@@ -6,6 +6,7 @@ read from files, past the kernel.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from sage_kernel_api.testing.contract_test import promise
@@ -29,7 +30,7 @@ class Out:
     """Where output goes, and all calls of the sinks."""
 
     def __init__(self, bench: Workbench) -> None:
-        self.folder = bench.folder / "out"
+        self.folder: Path = bench.folder / "out"
         self.folder.mkdir()
         self.calls: list[tuple[str, Any]] = []
         self.failing: list[str] = []
