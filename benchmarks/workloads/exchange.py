@@ -50,6 +50,7 @@ def cases(kernel: str) -> Sequence[Case]:
             unit="arrays",
             aims=(Aim(against=None, detail="of_bar", at_least=1.0),),
             scales=False,
+            repetitions=3,
         ),
     )
 
@@ -60,7 +61,9 @@ def _between_lanes(kernel: str) -> Case:
         LocalSide(SAGE, partial(_sage_lanes, kernel), "process lanes=2"),
     )
     aims = (Aim(at_least=0.5),)
-    return Case("exchange", "lanes", sides, 8_000_000, 8_000, aims=aims, scales=False)
+    return Case(
+        "exchange", "lanes", sides, 8_000_000, 8_000, aims=aims, scales=False, repetitions=3
+    )
 
 
 def _pair_of(number: int) -> Pair:
