@@ -91,10 +91,13 @@ class Link:
             BrokenPipeError, ConnectionResetError: The other side is gone.
         """
         flags = _BY_VALUE if body.is_by_value else 0
-        with self._sending:
-            if not body.buffers:
-                self._end.sendall(_start(kind, flags, channel, b"", body))
-            else:
+        if not body.buffers:
+            # Its checksum is computed before, while others may send.
+            start = _start(kind, flags, channel, b"", body)
+            with self._sending:
+                self._end.sendall(start)
+        else:
+            with self._sending:
                 self._send_with_buffers(kind, flags, channel, body)
 
     def _send_with_buffers(self, kind: int, flags: int, channel: int, body: Encoded) -> None:
