@@ -1,17 +1,22 @@
-"""What tests of several areas share: threads that are joined, leaks that are seen."""
+"""What tests of several areas share: threads that are joined, leaks that are seen, programs."""
 
 from __future__ import annotations
 
 import gc
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import psutil
 
-__all__ = ["InThread", "in_thread", "no_leaks"]
+__all__ = ["InThread", "in_thread", "no_leaks", "printed_under_two_hash_seeds"]
+
+_ROOT = Path(__file__).resolve().parents[1]
 
 _JOIN_S = 30.0
 
@@ -76,3 +81,19 @@ def _segments() -> set[str]:
 
 def _descriptors() -> int:
     return len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
+
+
+def printed_under_two_hash_seeds(program: str) -> set[str]:
+    """Run *program* in two processes that hash texts differently; return what they printed."""
+    return {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            cwd=_ROOT,
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            timeout=100,
+            check=True,
+        ).stdout.strip()
+        for seed in ("1", "2")
+    }

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
@@ -23,8 +19,7 @@ from sage_kernel_api.plugins import resolve_kernel
 from sage_kernel_api.values import Capability, JobState
 from sage_kernel_default import DefaultKernelFacade, DefaultOptions, SimulatedDriver
 from tests.default_simulated.conftest import MakeKernel
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.helpers import printed_under_two_hash_seeds
 
 
 def world(kernel: DefaultKernelFacade) -> SimulatedDriver:
@@ -76,21 +71,10 @@ def test_r13_the_history_does_not_depend_on_the_process() -> None:
         "print(k.simulation.trace_hash)"
     )
 
-    hashes = {
-        subprocess.run(
-            [sys.executable, "-c", program],
-            cwd=ROOT,
-            env={**os.environ, "PYTHONHASHSEED": seed},
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=True,
-        ).stdout
-        for seed in ("1", "2")
-    }
+    hashes = printed_under_two_hash_seeds(program)
 
     assert len(hashes) == 1
-    assert len(hashes.pop().strip()) == 64
+    assert len(hashes.pop()) == 64
 
 
 def test_submit_returns_at_once_and_waiting_runs_the_world(kernel: DefaultKernelFacade) -> None:

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
+from tests.helpers import printed_under_two_hash_seeds
 from tests.simulation.driver import BLOWS, Tally, run_seed, scale_of
 from tests.simulation.workloads import WORKLOADS
-
-ROOT = Path(__file__).resolve().parents[2]
 
 pytestmark = pytest.mark.usefixtures("silence")
 
@@ -62,18 +56,7 @@ def test_r13_a_history_does_not_depend_on_the_process() -> None:
         "print(run_seed('join', 5, scale_of('join')).hash)"
     )
 
-    hashes = {
-        subprocess.run(
-            [sys.executable, "-c", program],
-            cwd=ROOT,
-            env={**os.environ, "PYTHONHASHSEED": seed},
-            capture_output=True,
-            text=True,
-            timeout=100,
-            check=True,
-        ).stdout
-        for seed in ("1", "2")
-    }
+    hashes = printed_under_two_hash_seeds(program)
 
     assert len(hashes) == 1
-    assert len(hashes.pop().strip()) == 64
+    assert len(hashes.pop()) == 64
