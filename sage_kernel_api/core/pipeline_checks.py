@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Sequence
+from types import FunctionType
 from typing import Any
 
 from sage_kernel_api.communication import KEY_GROUPS
@@ -199,6 +200,8 @@ def _arity_problems(
     count = _ARITY.get(step.operator_class.kind, 1)
     others = step.function_args if step.operator_class.kind == "comap" else ()
     for each in (function, *others):
+        if _takes_plainly(each, count):
+            continue
         try:
             inspect.signature(each).bind(*(None,) * count)
         except TypeError:
@@ -206,3 +209,11 @@ def _arity_problems(
             yield f"{where}: {name} must be callable with {count} argument{'s' * (count != 1)}"
         except ValueError:
             continue  # A builtin without a signature.
+
+
+def _takes_plainly(function: Callable[..., Any], count: int) -> bool:
+    """Tell at a glance whether a plain function takes so many arguments; False if unsure."""
+    if not isinstance(function, FunctionType) or vars(function):
+        return False  # `__wrapped__` and `__signature__` say something else than the code
+    code = function.__code__
+    return code.co_argcount == count and not code.co_kwonlyargcount

@@ -68,6 +68,10 @@ class _Observers:
             self._has_loaded = True
             _load_installed(self.add)
 
+    @property
+    def are_there(self) -> bool:
+        return bool(self._entries)
+
     def tell(self, what: str, call: Callable[[pluggy.PluginManager], object]) -> None:
         # A tuple: observers may add and remove others while they are called.
         for observer, manager in self._entries:
@@ -123,11 +127,20 @@ def notify_kernel_started(kernel_name: str) -> None:
     )
 
 
-def notify_job_status(kernel_name: str, status: JobStatus) -> None:
-    """Tell observers that a job has entered another state: for kernels, after each move."""
+def notify_job_status(kernel_name: str, status: JobStatus | Callable[[], JobStatus]) -> None:
+    """Tell observers that a job has entered another state: for kernels, after each move.
+
+    Args:
+        kernel_name: Name of the kernel.
+        status: A look at the job, or a function that takes one; it is called once, on this thread,
+            and only if there are observers.
+    """
+    if not _OBSERVERS.are_there:
+        return
+    look = status() if callable(status) else status
     _OBSERVERS.tell(
         "sage_job_status",
-        lambda manager: manager.hook.sage_job_status(kernel_name=kernel_name, status=status),
+        lambda manager: manager.hook.sage_job_status(kernel_name=kernel_name, status=look),
     )
 
 

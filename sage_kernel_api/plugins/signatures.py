@@ -7,15 +7,18 @@ looks at names alone, and on Python 3.11 runs property getters.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from inspect import Parameter, Signature
-from types import FunctionType
+from types import FunctionType, MappingProxyType
 from typing import Any, Final
+from weakref import WeakKeyDictionary
 
 __all__ = ["compare_members", "member_template", "protocol_members"]
 
 _MISSING: Final = object()
+_RIGHT: Final[WeakKeyDictionary[type, set[type]]] = WeakKeyDictionary()
+"""Classes, with the Protocols that their instances were found to implement."""
 _POSITIONAL: Final = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
 
 
@@ -28,13 +31,14 @@ class _Bare(str):
         return str(self)
 
 
-def protocol_members(protocol: type) -> dict[str, object]:
+@lru_cache(maxsize=256)
+def protocol_members(protocol: type) -> Mapping[str, object]:
     """Return the abstract members of a Protocol and of those it extends, by name."""
     found: dict[str, object] = {}
     for base in reversed(protocol.__mro__):
         members = vars(base).items()
         found |= {name: one for name, one in members if getattr(one, "__isabstractmethod__", False)}
-    return found
+    return MappingProxyType(found)
 
 
 def compare_members(target: object, protocol: type) -> Iterator[str]:
@@ -42,7 +46,39 @@ def compare_members(target: object, protocol: type) -> Iterator[str]:
 
     *target* is an object, or a class whose instances will be used. Additional members and
     additional parameters with a default are welcome.
+
+    What is right by its class alone is looked at once: kernels are made far more often than
+    classes of kernels are changed.
     """
+    right = _found_right(target, protocol)
+    if protocol in right:
+        return
+    problems = list(_member_problems(target, protocol))
+    if problems:
+        yield from problems
+    else:
+        right.add(protocol)
+
+
+def _found_right(target: object, protocol: type) -> set[type]:
+    """Return what the class of *target* is known for; an empty set where that says nothing."""
+    if isinstance(target, type):
+        return set()
+    try:
+        own: object = object.__getattribute__(target, "__dict__")
+    except AttributeError:
+        own = {}
+    if not isinstance(own, dict):
+        return set()
+    members = protocol_members(protocol)
+    for name in own.keys() & members.keys():
+        # An attribute is as good as a property, and nothing else is as good as a method.
+        if not isinstance(members[name], property) or inspect.isfunction(own[name]):
+            return set()
+    return _RIGHT.setdefault(type(target), set())
+
+
+def _member_problems(target: object, protocol: type) -> Iterator[str]:
     owner = target.__name__ if isinstance(target, type) else type(target).__name__
     for name, wanted in protocol_members(protocol).items():
         found = inspect.getattr_static(target, name, _MISSING)

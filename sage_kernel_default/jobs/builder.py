@@ -58,7 +58,7 @@ class JobBuilder:
         driver: Of the kernel.
         loggers: Of the kernel.
         make_services: Makes the empty service registry of a job with that name.
-        on_state: Told of every change of a job's state.
+        on_state: Told of every change of a job's state, with what looks at the job.
         make_store: Makes the unopened store of a job with checkpoints.
         on_checkpoint: Told of every complete checkpoint.
     """
@@ -67,7 +67,7 @@ class JobBuilder:
     driver: Driver
     loggers: StandardLoggerFactory
     make_services: Callable[[str], ServiceRegistry]
-    on_state: Callable[[JobStatus], None]
+    on_state: Callable[[Callable[[], JobStatus]], None]
     make_store: Callable[[CheckpointConfig], CheckpointStore]
     on_checkpoint: Callable[[CheckpointStatus], None]
 

@@ -59,7 +59,7 @@ class Job:
         job_id: JobId,
         name: str,
         stop_timeout_s: float,
-        on_state: Callable[[JobStatus], None],
+        on_state: Callable[[Callable[[], JobStatus]], None],
         driver: Driver,
     ) -> None:
         self.id = job_id
@@ -113,7 +113,7 @@ class Job:
             check_move(self.id, self.state, JobState.PAUSED)
             self.state = JobState.PAUSED
         self.attempt.set_paused(True)
-        self._on_state(self.status())
+        self._on_state(self.status)
         return True
 
     def resume(self) -> bool:
@@ -124,7 +124,7 @@ class Job:
             check_move(self.id, self.state, JobState.RUNNING)
             self.state = JobState.RUNNING
         self.attempt.set_paused(False)
-        self._on_state(self.status())
+        self._on_state(self.status)
         return True
 
     def wait(self, timeout_s: float | None) -> bool:
@@ -286,7 +286,7 @@ class Job:
         with self._changed:
             check_move(self.id, self.state, state)
             self.state = state
-        self._on_state(self.status())
+        self._on_state(self.status)
 
     def _was_cancelled(self) -> bool:
         return self._is_cancelled

@@ -375,3 +375,37 @@ def test_the_line_to_write_is_given_for_one_member_too() -> None:
     """Type reports show it beside the checker's own words."""
     assert member_template(Positional, "call") == "def call(self, a: int, /, b: int) -> None"
     assert member_template(Positional, "other") == ""
+
+
+def test_what_one_object_of_a_class_is_known_for_does_not_excuse_the_next_one() -> None:
+    """Classes are looked at once; an attribute that one object was given may still be wrong."""
+
+    class Mine:
+        def call(self, a: int, b: int) -> None:
+            """Right."""
+
+    right, wrong = Mine(), Mine()
+    assert list(compare_members(right, Positional)) == []
+
+    wrong.call = lambda a: None  # type: ignore[method-assign, assignment, misc]
+
+    assert "parameter `b` is missing" in "".join(compare_members(wrong, Positional))
+    assert list(compare_members(right, Positional)) == []
+
+
+def test_what_one_class_is_known_for_does_not_excuse_another_class() -> None:
+    """Classes themselves are objects of one class, and each stands for its own members."""
+
+    class Right(Positional):
+        def call(self, a: int, /, b: int) -> None:
+            """Right."""
+
+    class Heir(Right):
+        pass
+
+    class Wrong(Positional):
+        pass
+
+    assert list(compare_members(Right, Positional)) == []
+    assert list(compare_members(Heir, Positional)) == []
+    assert "lacks `call`" in "".join(compare_members(Wrong, Positional))
