@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import gc
 import json
 import subprocess
 import sys
@@ -46,7 +45,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     chosen = options.names or list(WORKLOADS)
     cases = [case for name in chosen for case in WORKLOADS[name](options.kernel)]
-    gc.freeze()  # what imports made is no garbage of any run
     with ExitStack() as stack:
         peers = _open_peers(options, stack) if any(case.peers for case in cases) else None
         results, is_complete = _measure_all(cases, peers, options, effort)

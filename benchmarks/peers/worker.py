@@ -71,7 +71,6 @@ class _Worker:
 
     def _describe(self) -> dict[str, Any]:
         peer = self._load()
-        gc.freeze()  # what the engine's import made is no garbage of any run
         return {
             "version": metadata.version(peer.distribution),
             "runs": {

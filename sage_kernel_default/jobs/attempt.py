@@ -6,7 +6,6 @@ flags, checkpoints and lanes are those of one attempt alone (promise R14).
 
 from __future__ import annotations
 
-import gc
 import logging
 import threading
 from collections.abc import Callable, Iterator
@@ -90,10 +89,6 @@ class Attempt(Supervisor):
     def live(self) -> Iterator[Until]:
         """Start the lanes and wait for their end; part of the job's own flow."""
         parts = self.parts
-        if gc.isenabled():
-            # The collector looks once through each new list and table, however large it is by then.
-            # Those that this job will fill are still empty.
-            gc.collect(0)
         for lane in parts.lanes:
             lane.start()
         watchdog = Watchdog(parts.tasks, parts.fleet)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from itertools import count
-from typing import Any
+from typing import Any, Final
 
 from sage_kernel_api.errors import (
     CapabilityError,
@@ -28,9 +28,12 @@ from sage_kernel_api.lifecycle import (
 from sage_kernel_api.runnable import KIND_ASYNC_MAP
 from sage_kernel_api.values import Capability, JobId, JobStatus
 from sage_kernel_default.jobs.builder import JobBuilder
+from sage_kernel_default.jobs.collector import Collector
 from sage_kernel_default.jobs.job import Job
 
 __all__ = ["LocalJobManager"]
+
+_COLLECTOR: Final = Collector()
 
 
 class LocalJobManager(PausableJobManager):
@@ -53,6 +56,7 @@ class LocalJobManager(PausableJobManager):
     def submit_job(self, pipeline_config: PipelineConfig | Mapping[str, Any]) -> JobId:
         """Check a pipeline and start it."""
         self._check_open()
+        _COLLECTOR.age_all()
         config = self.check(pipeline_config)
         job_id = JobId(f"{config['name']}-{next(self._numbers)}")
         offered = [s for name, s in self._services.items() if name not in _names(config)]
