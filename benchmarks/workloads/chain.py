@@ -31,7 +31,7 @@ def cases(kernel: str) -> Sequence[Case]:
 
 def _case(name: str, hand: Callable[[int], Sample], ours: Callable[[int], Sample]) -> Case:
     sides = (LocalSide(HAND, hand), LocalSide(SAGE, ours))
-    return Case("chain", name, sides, 1_000_000, 20_000, peers=True, aims=_AIMS)
+    return Case("chain", name, sides, 4_000_000, 20_000, peers=True, aims=_AIMS)
 
 
 def _hand(

@@ -17,7 +17,7 @@ def cases(kernel: str) -> Sequence[Case]:
     """Return the only form."""
     sides = (LocalSide(HAND, _hand), LocalSide(SAGE, partial(_sage, kernel)))
     return (
-        Case("fanout", "three", sides, 600_000, 12_000, peers=True, aims=(Aim(at_least=0.85),)),
+        Case("fanout", "three", sides, 2_000_000, 12_000, peers=True, aims=(Aim(at_least=0.85),)),
     )
 
 

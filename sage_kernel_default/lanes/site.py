@@ -6,7 +6,8 @@ Layer: lanes. The kernel's process and every process lane lay out their share in
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Final
 
 from sage_kernel_default.engine import (
     Assembly,
@@ -28,6 +29,8 @@ from sage_kernel_default.plan import Step
 from sage_kernel_default.processes import Message
 
 __all__ = ["Durable", "LoopReporter", "Site", "lay_out", "spread_loops"]
+
+_FLUSH_FACTOR: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,13 +107,15 @@ def lay_out(
         graph, assignment, here, bells, pacing.channel_capacity, send_to, site, driver
     )
     monitors = _monitors(graph, assignment, here, bells, loops, site)
+    # Nobody waits for the frames of a task that sends to no other.
+    at_the_end = replace(pacing, flush_s=pacing.flush_s * _FLUSH_FACTOR)
     for spec, lane in site.lanes.items():
         lane.task = Task(
             Assembly.of(graph.plan, spec, channels, surroundings, monitors),
             supervisor,
             driver.clock,
             lane.bell,
-            driver.make_pace(spec.id, pacing),
+            driver.make_pace(spec.id, pacing if spec.outputs else at_the_end),
         )
         if durable is not None:
             lane.task.attach(durable.desk, durable.beginning)
