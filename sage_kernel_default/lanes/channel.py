@@ -12,7 +12,14 @@ from sage_kernel_api.errors import ValueEncodingError
 from sage_kernel_default.engine.marks import Mark
 from sage_kernel_default.engine.ports import Bell, Channel, Frame
 from sage_kernel_default.lanes.kinds import CREDIT, END, FRAME, MARK
-from sage_kernel_default.processes import Encoded, Message, decode, encode, encode_frame
+from sage_kernel_default.processes import (
+    Encoded,
+    Message,
+    decode,
+    decode_frame,
+    encode,
+    encode_frame,
+)
 from sage_kernel_default.processes.codec import NO_BODY
 
 __all__ = ["RemoteChannel", "Send"]
@@ -157,7 +164,7 @@ class RemoteChannel(Channel):
             return body
         size = _size(body)
         try:
-            frame = Frame(*decode(body))
+            frame = Frame(*decode_frame(body))
         except Exception as error:
             raise ValueEncodingError(
                 f"A record on its way {self._name} cannot be rebuilt in the other process: "

@@ -6,6 +6,9 @@ Pickle protocol 5 carries everything. ``marshal`` encodes builtin values up to t
 but turns every ``bytearray``, array and numpy scalar into ``bytes`` without a word; looking at
 each type beforehand costs more than is won, so it is not used.
 
+A frame of tuples of one length crosses as columns: pickle remembers each tuple in case that it
+comes again, which takes longer than to part them here and to put them together there.
+
 Buffers from 64 KiB (numpy arrays) stay out of the pickle: they are copied once, from the array's
 own memory to one that both processes see, and the new array lies there; see `arena`.
 """
@@ -14,16 +17,27 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 from sage_kernel_api.errors import ValueEncodingError
 from sage_kernel_api.lifecycle import blame_record
 from sage_kernel_api.values import Payload
 from sage_kernel_default.processes.by_value import dump_by_value, load_by_value, needs_value
 
-__all__ = ["NO_BODY", "OUT_OF_BAND_BYTES", "Encoded", "decode", "encode", "encode_frame"]
+__all__ = [
+    "NO_BODY",
+    "OUT_OF_BAND_BYTES",
+    "Encoded",
+    "decode",
+    "decode_frame",
+    "encode",
+    "encode_frame",
+]
 
 OUT_OF_BAND_BYTES: Final = 64 * 1024
+_MANY: Final = 16
+"""Tuples that are worth to be turned into columns."""
+_Columns: TypeAlias = tuple[list[Payload], list[Payload] | None, list[int | None] | None]
 
 
 class Encoded(NamedTuple):
@@ -83,13 +97,16 @@ def encode(value: Payload) -> Encoded:
 def encode_frame(
     values: list[Payload], keys: list[Payload] | None, times: list[int | None] | None = None
 ) -> Encoded:
-    """Turn a frame into bytes; `decode` gives the three columns back.
+    """Turn a frame into bytes; `decode_frame` gives the three columns back.
+
+    Objects that records share are shared there too, but for the records themselves: a tuple that
+    is in the frame twice may arrive as two equal ones.
 
     Raises:
         ValueEncodingError: A value or key cannot travel; the message shows the first such.
     """
     try:
-        return encode((values, keys, times))
+        return encode((_parted(values) or values, keys, times))
     except ValueEncodingError:
         for number, value in enumerate(values):
             try:
@@ -99,6 +116,29 @@ def encode_frame(
                 blame_record(error, value)
                 raise
         raise
+
+
+def _parted(values: list[Payload]) -> tuple[Sequence[Payload], ...] | None:
+    """Return the columns of tuples that are nothing else and of one length; None for others."""
+    if len(values) < _MANY or type(values[0]) is not tuple or not values[0]:
+        return None
+    # Of the very type: what derives from it, such as a named tuple, must arrive as that.
+    if list(map(type, values)).count(tuple) < len(values):
+        return None
+    try:
+        return tuple(zip(*values, strict=True))
+    except ValueError:
+        return None
+
+
+def decode_frame(encoded: Encoded) -> _Columns:
+    """Undo `encode_frame`: return values, keys and times.
+
+    Raises: what the values' own unpickling raises.
+    """
+    values, keys, times = decode(encoded)
+    # The records of a frame are a list; a tuple has their columns.
+    return [*zip(*values, strict=True)] if type(values) is tuple else values, keys, times
 
 
 def decode(encoded: Encoded) -> Payload:

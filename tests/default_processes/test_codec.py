@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sage_kernel_api.errors import ValueEncodingError
-from sage_kernel_default.processes import decode, encode, encode_frame
+from sage_kernel_default.processes import decode, decode_frame, encode, encode_frame
 
 Pair = namedtuple("Pair", "a b")
 
@@ -101,6 +101,60 @@ def test_shared_parts_of_a_frame_are_sent_once() -> None:
     text = "x" * 10_000
 
     assert len(encode_frame([(text, n) for n in range(1000)], None).head) < 30_000
+
+
+_FIELDS = st.none() | st.integers() | st.text() | st.floats() | st.lists(st.booleans())
+
+
+@given(
+    st.lists(st.tuples(st.text(), _FIELDS), min_size=10, max_size=40)
+    | st.lists(st.tuples(_FIELDS) | st.tuples(_FIELDS, _FIELDS), min_size=10, max_size=40)
+    | st.lists(st.tuples() | _FIELDS | st.tuples(_FIELDS), min_size=10, max_size=40)
+    | st.lists(st.builds(Pair, _FIELDS, _FIELDS) | st.tuples(_FIELDS, _FIELDS), min_size=10),
+    st.booleans(),
+    st.booleans(),
+)
+def test_frames_of_any_records_arrive_as_they_were(
+    values: list[Any], has_keys: bool, has_times: bool
+) -> None:
+    """Tuples of one length take a way of their own, which records of other kinds must not take."""
+    keys = [repr(value) for value in values] if has_keys else None
+    times: list[int | None] | None = [*range(len(values))] if has_times else None
+
+    back = decode_frame(encode_frame(values, keys, times))
+
+    assert repr(back) == repr((values, keys, times))
+    assert list(map(type, back[0])) == list(map(type, values))
+
+
+def test_records_of_a_frame_share_what_they_shared() -> None:
+    """Also a key with its record: a million keys must not become two million texts."""
+    shared: list[int] = []
+    names = [f"name {number}" for number in range(100)]
+
+    values, keys, _ = decode_frame(encode_frame([(name, shared) for name in names], names))
+
+    assert all(value[1] is values[0][1] for value in values)
+    assert keys is not None
+    assert all(value[0] is key for value, key in zip(values, keys, strict=True))
+
+
+def test_a_frame_of_tuples_carries_no_tuples() -> None:
+    """Its columns are encoded instead: half of the speed of an exchange comes from that."""
+    values = [("key", float(number)) for number in range(1000)]
+
+    columns, _, _ = decode(encode_frame(values, None))
+
+    assert columns == (("key",) * 1000, tuple(map(float, range(1000))))
+
+
+def test_an_unpicklable_part_of_a_tuple_is_named_with_its_record() -> None:
+    """The user knows records; of the columns that they cross in nobody has heard."""
+    values: list[Any] = [("a", number) for number in range(100)]
+    values[70] = ("b", threading.Lock())
+
+    with pytest.raises(ValueEncodingError, match=r"A tuple cannot travel.*\('b', <unlocked"):
+        encode_frame(values, None)
 
 
 def test_local_functions_and_classes_travel_by_value() -> None:
