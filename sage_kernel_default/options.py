@@ -27,7 +27,11 @@ class DefaultOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     ] = 2.0
     channel_capacity: Annotated[
         int,
-        msgspec.Meta(ge=1, description="Records between two tasks before the sender waits."),
+        msgspec.Meta(
+            ge=1,
+            description="Records between two tasks before the sender waits (times 4 between "
+            "processes).",
+        ),
     ] = 4096
     driver: Annotated[
         Literal["threads", "sim"],

@@ -31,6 +31,10 @@ from sage_kernel_default.processes import Message
 __all__ = ["Durable", "LoopReporter", "Site", "lay_out", "spread_loops"]
 
 _FLUSH_FACTOR: Final = 4
+_REMOTE_CREDIT: Final = 4
+"""Of a local channel's. Between processes credit is on its way while others have the cores: with
+less, both ends wait for each other. Its records are encoded ones, and small; see `RemoteChannel`.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +149,8 @@ def _channels(
         elif here in (writer, reader):
             bell = bells[spec.writer if writer == here else spec.reader]
             there = reader if writer == here else writer
+            if credit is not None:
+                credit *= _REMOTE_CREDIT
             remote = RemoteChannel(str(spec.edge), spec.number, credit, send_to(there), bell)
             site.remotes[spec.number] = channels[spec] = remote
     return channels

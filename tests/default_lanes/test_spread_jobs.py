@@ -12,7 +12,7 @@ from sage_kernel_api import LocalEnvironment
 from sage_kernel_api.errors import JobFailedError, PipelineError, StepError, ValueEncodingError
 from sage_kernel_api.values import JobState
 from sage_kernel_default import DefaultKernelFacade, DefaultOptions
-from tests.default_lanes.conftest import WAIT_S, Inbox
+from tests.default_lanes.conftest import WAIT_S, Inbox, wait_until
 from tests.default_lanes.functions import Endless, Fails, Logs, WithPid
 
 
@@ -45,6 +45,28 @@ def test_lanes_process_spreads_parallel_steps_and_leaves_sinks_at_home() -> None
     assert os.getpid() not in {there for _, there in found}
     assert len(found) == 20
     kernel.shutdown()
+
+
+def test_a_slow_sink_stops_the_lanes_and_their_source(env: LocalEnvironment) -> None:
+    """Memory stays bounded: four times the channel's capacity, and a frame, on each way."""
+    may_end = threading.Event()
+
+    def wait(pair: tuple[int, int]) -> None:
+        may_end.wait(WAIT_S)
+
+    env.from_source(Endless).map(WithPid).set_placement("process").sink(wait)
+    job_id = env.submit()
+    manager = env.kernel.job_manager
+
+    def in_flight() -> list[int]:
+        return [edge["in_flight"] for edge in manager.get_job_status(job_id)["edges"]]
+
+    wait_until(lambda: min(in_flight()) >= 4 * 32)
+    most = max(in_flight())
+    may_end.set()
+    manager.cancel_job(job_id)
+
+    assert most <= 4 * 32 + 16
 
 
 def test_closures_travel_and_state_stays_there(env: LocalEnvironment) -> None:
