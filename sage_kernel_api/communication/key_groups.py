@@ -20,12 +20,13 @@ import uuid
 import zlib
 from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
+from itertools import pairwise
 from typing import Final
 
 from sage_kernel_api.errors import KeyEncodingError
 from sage_kernel_api.values import Payload
 
-__all__ = ["KEY_GROUPS", "encode_key", "key_group", "key_groups", "owner_of"]
+__all__ = ["KEY_GROUPS", "encode_key", "key_group", "key_groups", "owned_groups", "owner_of"]
 
 KEY_GROUPS: Final = 1024
 """Number of key groups, and so the largest parallelism of a keyed step. Part of the format."""
@@ -101,6 +102,12 @@ def owner_of(group: int, parallelism: int) -> int:
         Carbone et al. 2017, "State Management in Apache Flink", section 4.1 (key groups).
     """
     return group * parallelism // KEY_GROUPS
+
+
+def owned_groups(parallelism: int) -> list[range]:
+    """Return the key groups of each of *parallelism* instances, as `owner_of` says."""
+    first = [-(-index * KEY_GROUPS // parallelism) for index in range(parallelism + 1)]
+    return [range(*pair) for pair in pairwise(first)]
 
 
 def encode_key(key: Payload) -> bytes:

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import islice
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from sage_kernel_api.communication import key_groups
+from sage_kernel_api.communication import key_groups, owned_groups
 from sage_kernel_api.errors import StateError
-from sage_kernel_api.storage.savepoints import owned_groups
-from sage_kernel_api.storage.value_codec import ValueCodec
 from sage_kernel_api.values import Payload
 from sage_kernel_default.checkpoint.values import EMPTY_COLUMN, KeyedChanges, StepSnapshot
+
+if TYPE_CHECKING:  # brought by those who have one: lanes of a job without checkpoints start sooner
+    from sage_kernel_api.storage.value_codec import ValueCodec
 
 __all__ = ["CHUNK_ROWS", "pack_table", "unpack_table", "unpack_tables"]
 

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from sage_kernel_api.communication import key_group, owner_of
 from sage_kernel_api.errors import CheckpointError, StateError
 from sage_kernel_api.runnable import StatefulRunnable, TransactionalRunnable, UpgradingRunnable
 from sage_kernel_api.storage.state_upgrade import STATE_VERSION
-from sage_kernel_api.storage.value_codec import ValueCodec
 from sage_kernel_api.values import Payload
 from sage_kernel_default.checkpoint.tables import pack_table, unpack_tables
 from sage_kernel_default.checkpoint.values import KeyedChanges, StepSnapshot
@@ -22,6 +21,9 @@ from sage_kernel_default.engine.ports import NamedValues
 from sage_kernel_default.engine.segments import Time
 from sage_kernel_default.engine.tables import TrackedTable
 from sage_kernel_default.engine.tally import total
+
+if TYPE_CHECKING:  # brought by those who have one: lanes of a job without checkpoints start sooner
+    from sage_kernel_api.storage.value_codec import ValueCodec
 
 __all__ = [
     "FINISHED",

@@ -9,12 +9,14 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, runtime_checkable
 
-from sage_kernel_api.storage.value_codec import ValueCodec
 from sage_kernel_api.values import Payload
 from sage_kernel_default.checkpoint.values import StepSnapshot
 from sage_kernel_default.engine.marks import Mark
+
+if TYPE_CHECKING:  # brought by those who have one: lanes of a job without checkpoints start sooner
+    from sage_kernel_api.storage.value_codec import ValueCodec
 
 __all__ = [
     "DONE",

@@ -10,11 +10,10 @@ import socket
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from sage_kernel_api.errors import LaneError, TransferError
 from sage_kernel_api.logging.standard_loggers import StandardLoggerFactory
-from sage_kernel_api.storage.value_codec import ValueCodec
 from sage_kernel_default.checkpoint.values import StepSnapshot
 from sage_kernel_default.engine import SnapshotDesk, Supervisor, Surroundings, Verdict
 from sage_kernel_default.graph import PhysicalGraph
@@ -54,6 +53,9 @@ from sage_kernel_default.processes.codec import NO_BODY
 from sage_kernel_default.processes.crossing import pack_error
 from sage_kernel_default.state import MemoryStateManager
 
+if TYPE_CHECKING:
+    from sage_kernel_api.storage.value_codec import ValueCodec
+
 __all__ = ["run_lane"]
 
 
@@ -79,6 +81,13 @@ def run_lane(
     # cycles took a sixth of a lane's time.
     gc.set_threshold(_YOUNG_OBJECTS)
     lane.run()
+
+
+def _codec_of(layout: Layout) -> ValueCodec:
+    # Imported here: jobs without checkpoints need none of it, and their lanes start sooner.
+    from sage_kernel_api.storage.value_codec import ValueCodec
+
+    return ValueCodec(classes=layout.state_classes, pickle_key=layout.pickle_key)
 
 
 def _link(descriptor: int) -> Link:
@@ -139,8 +148,7 @@ class _LaneJob(Supervisor):
         self._plan = graph.plan
         self._desk: LaneDesk | None = None
         if layout.beginning is not None:
-            codec = ValueCodec(classes=layout.state_classes, pickle_key=layout.pickle_key)
-            self._desk = LaneDesk(endpoint.send, codec, layout.beginning.epoch)
+            self._desk = LaneDesk(endpoint.send, _codec_of(layout), layout.beginning.epoch)
         durable = (
             Durable(self._desk, layout.beginning)
             if self._desk is not None and layout.beginning is not None

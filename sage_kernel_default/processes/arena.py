@@ -11,7 +11,6 @@ whatever thread the collector runs.
 
 from __future__ import annotations
 
-import ctypes
 import mmap
 import os
 import weakref
@@ -125,6 +124,8 @@ class ArenaReader:
         slot, offset = place
         if not 0 <= slot < _SLOTS or offset < _PAGE:
             raise ValueError(f"block {place} lies outside of the arena")
+        import ctypes  # here, because most lanes see no block in all their life
+
         # Every view of a ctypes array, and every array over such a view, keeps this very object.
         # A view of the memory itself would not do: views of views do not keep each other.
         block = (ctypes.c_ubyte * size).from_buffer(self._memory, offset)

@@ -187,3 +187,16 @@ def test_lanes_of_an_unguarded_script_work_and_die_with_it() -> None:
         script.kill()
 
     assert psutil.wait_procs([lane], timeout=10)[1] == []
+
+
+def test_a_lane_imports_only_what_every_lane_needs() -> None:
+    """Each lane of each job pays for every module, on a core that its records wait for."""
+    spared = ["subprocess", "ctypes", "msgspec", "hashlib", "sage_kernel_api.storage.savepoints"]
+    program = (
+        "import sys; before = set(sys.modules); import sage_kernel_default.lanes.child; "
+        f"print(sorted((set(sys.modules) - before) & set({spared})))"
+    )
+
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+
+    assert (done.stdout, done.stderr) == ("[]\n", "")

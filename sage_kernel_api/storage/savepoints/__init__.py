@@ -3,13 +3,13 @@
 The format is specified, with test vectors, in ``docs/formats/savepoints.md``.
 """
 
+from sage_kernel_api.communication import owned_groups
 from sage_kernel_api.storage.savepoints.plan import (
     OldStep,
     RestorePlan,
     StateSharing,
     StepRestore,
     WantedStep,
-    owned_groups,
     plan_restore,
 )
 from sage_kernel_api.storage.savepoints.reader import Savepoint, open_savepoint

@@ -9,10 +9,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Literal, TypeAlias
 
-from sage_kernel_api.communication import KEY_GROUPS
+from sage_kernel_api.communication import owned_groups
 from sage_kernel_api.errors import CheckpointError
 
 __all__ = [
@@ -21,7 +20,6 @@ __all__ = [
     "StateSharing",
     "StepRestore",
     "WantedStep",
-    "owned_groups",
     "plan_restore",
 ]
 
@@ -164,12 +162,6 @@ def plan_restore(
             problems,
         )
     return RestorePlan(steps, frozenset(set(by_name) - set(steps)), frozenset(dropped))
-
-
-def owned_groups(parallelism: int) -> list[range]:
-    """Return the key groups of each of *parallelism* instances, as `owner_of` says."""
-    first = [-(-index * KEY_GROUPS // parallelism) for index in range(parallelism + 1)]
-    return [range(*pair) for pair in pairwise(first)]
 
 
 def _misfits(stored: OldStep, wanted: WantedStep) -> list[str]:
