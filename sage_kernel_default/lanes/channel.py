@@ -24,8 +24,12 @@ from sage_kernel_default.processes.codec import NO_BODY
 
 __all__ = ["RemoteChannel", "Send"]
 
-_MOST_BYTES: Final = 8 * 1024 * 1024
-"""On their way on one channel, beside the credit in records: a record may be large."""
+_MOST_BYTES: Final = 16 * 1024 * 1024
+"""On their way on one channel, beside the credit in records: a record may be large.
+
+Eight frames of the largest kind: with four, both ends of a channel of 1 MB arrays wait for credit
+that is on its way (an eighth slower). A quarter of the arena, so several such channels find room.
+"""
 
 
 _FRAME_BYTES: Final = 2 * 1024 * 1024
