@@ -98,7 +98,7 @@ def _link(descriptor: int) -> Link:
 
 _YOUNG_OBJECTS: Final = 100_000
 
-_FRAME_RECORDS: Final = 4096
+_FRAME_RECORDS: Final = 1024
 """A lane exchanges most of its frames; larger ones leave the processor's caches on their way."""
 
 _FLUSH_FACTOR: Final = 8

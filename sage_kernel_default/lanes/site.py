@@ -30,7 +30,8 @@ from sage_kernel_default.processes import Message
 
 __all__ = ["Durable", "LoopReporter", "Site", "lay_out", "spread_loops"]
 
-_FLUSH_FACTOR: Final = 4
+_LAST_FLUSH_S: Final = 0.008
+"""How long a frame of a task may take that sends to no other."""
 _REMOTE_CREDIT: Final = 4
 """Of a local channel's. Between processes credit is on its way while others have the cores: with
 less, both ends wait for each other. Its records are encoded ones, and small; see `RemoteChannel`.
@@ -112,7 +113,7 @@ def lay_out(
     )
     monitors = _monitors(graph, assignment, here, bells, loops, site)
     # Nobody waits for the frames of a task that sends to no other.
-    at_the_end = replace(pacing, flush_s=pacing.flush_s * _FLUSH_FACTOR)
+    at_the_end = replace(pacing, flush_s=max(pacing.flush_s, _LAST_FLUSH_S))
     for spec, lane in site.lanes.items():
         lane.task = Task(
             Assembly.of(graph.plan, spec, channels, surroundings, monitors),
