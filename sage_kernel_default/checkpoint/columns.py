@@ -17,6 +17,7 @@ from msgspec.msgpack import Decoder
 from sage_kernel_api.communication.key_groups import encode_key
 from sage_kernel_api.errors import KeyEncodingError, StateError
 from sage_kernel_api.storage.value_codec import ValueCodec, join_column, split_column
+from sage_kernel_default.checkpoint.blocks import split_values
 from sage_kernel_default.checkpoint.tables import CHUNK_ROWS
 from sage_kernel_default.checkpoint.values import EMPTY_COLUMN, KeyedChanges
 
@@ -52,17 +53,21 @@ def merge_changes(chunks: Sequence[KeyedChanges]) -> list[KeyedChanges] | None:
             keys = [decoder.decode(column) for column in columns]
         except msgspec.MsgspecError:
             continue
-        return _merge(chunks, keys, keys)
+        return _merge(chunks, keys, keys, keys)
     raw = [list(map(bytes, split_column(column))) for column in columns]
     try:
-        same = [list(map(_canonical, column)) for column in raw]
+        decoded = [list(map(_BUILTINS.decode, column)) for column in raw]
+        same = [list(map(encode_key, column)) for column in decoded]
     except (StateError, KeyEncodingError):
         return None
-    return _merge(chunks, same, [list(map(Raw, column)) for column in raw])
+    return _merge(chunks, decoded, same, [list(map(Raw, column)) for column in raw])
 
 
 def _merge(
-    chunks: Sequence[KeyedChanges], same: Sequence[list[Any]], keys: Sequence[list[Any]]
+    chunks: Sequence[KeyedChanges],
+    decoded: Sequence[list[Any]],
+    same: Sequence[list[Any]],
+    keys: Sequence[list[Any]],
 ) -> list[KeyedChanges]:
     """Merge; *same* says which keys are one, *keys* is what to write; keys and deleted in turn."""
     live: dict[Any, Raw] = {}
@@ -74,7 +79,8 @@ def _merge(
             gone.clear()
         for one in same[2 * number] if gone else ():
             gone.pop(one, None)
-        live.update(zip(same[2 * number], split_column(chunk.values), strict=True))
+        values = split_values(_BUILTINS, chunk.values, decoded[2 * number])
+        live.update(zip(same[2 * number], values, strict=True))
         for one, key in zip(same[2 * number + 1], keys[2 * number + 1], strict=True):
             live.pop(one, None)
             gone[one] = key
@@ -110,7 +116,3 @@ def _chunks(
             )
         )
     return chunks
-
-
-def _canonical(key: bytes) -> bytes:
-    return encode_key(_BUILTINS.decode(key))

@@ -37,7 +37,7 @@ def runs_to_merge(segments: Sequence[SegmentRef]) -> int:
     runs = [list(run) for _, run in groupby(segments, key=lambda segment: segment.run)]
     if len(runs) < _FEW_RUNS:
         return 0
-    sizes = [sum(segment.size_bytes for segment in run) for run in runs]
+    sizes = [sum(segment.total_bytes for segment in run) for run in runs]
     first = len(runs) - 1
     while first > 0 and sizes[first - 1] <= sum(sizes[first:]):
         first -= 1

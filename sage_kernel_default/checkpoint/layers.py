@@ -6,7 +6,8 @@ Layer: checkpoint. Pure, but for reading and writing bodies through the function
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeAlias
+from dataclasses import replace
+from typing import Final, TypeAlias
 
 from sage_kernel_api.errors import CheckpointError
 from sage_kernel_default.checkpoint.columns import merge_changes
@@ -16,11 +17,14 @@ from sage_kernel_default.checkpoint.segments import (
     digest_of,
     keyed_body,
     operator_body,
-    read_keyed,
 )
 from sage_kernel_default.checkpoint.values import EpochRecord, KeyedChanges, StepSnapshot
 
-__all__ = ["NextLayers", "parallelism_by_step"]
+__all__ = ["SHARE_KEYS_FROM", "NextLayers", "parallelism_by_step"]
+
+SHARE_KEYS_FROM: Final = 4096
+"""The keys of so many rows get a row of their own: a hot table has the same ones each time, and
+so writes them once."""
 
 Owner: TypeAlias = tuple[str, int, str | None]
 
@@ -35,9 +39,9 @@ class NextLayers:
         *,
         next_id: int,
         write: Callable[[int, bytes], None],
-        read: Callable[[SegmentRef], bytes],
+        read: Callable[[SegmentRef], KeyedChanges],
     ) -> None:
-        """Prepare for *record* on top of *previous*; *write* and *read* move bodies by id."""
+        """Prepare for *record* on top of *previous*; *write* takes bodies by id."""
         self._record = record
         self._steps = parallelism_by_step(record)
         self.next_id = next_id
@@ -45,9 +49,14 @@ class NextLayers:
         self._read = read
         self.written_bytes = 0
         self._unwritten: dict[int, bytes] = {}
+        self._fresh: dict[int, KeyedChanges] = {}
         self._old: dict[Owner, list[SegmentRef]] = {}
+        self._key_rows: dict[tuple[Owner, str], int] = {}
         for ref in previous.segments if previous is not None else ():
-            self._old.setdefault((ref.step, ref.index, ref.table), []).append(ref)
+            owner = (ref.step, ref.index, ref.table)
+            self._old.setdefault(owner, []).append(ref)
+            if ref.keys_id:
+                self._key_rows[owner, ref.keys_digest] = ref.keys_id
         if previous is not None:
             self._check_steps(previous)
 
@@ -86,7 +95,7 @@ class NextLayers:
                 segments.append(self._new_keyed(snapshot, changes))
         count = runs_to_merge(segments)
         if count:
-            chunks = [read_keyed(ref, self._body(ref)) for ref in segments[-count:]]
+            chunks = [self._changes_of(ref) for ref in segments[-count:]]
             # What lies at the bottom is a base, said or not: there is nothing below it.
             if count == len(segments):
                 chunks.insert(0, KeyedChanges(table, b"\x90", b"\x90", 0, is_base=True))
@@ -97,32 +106,49 @@ class NextLayers:
         return segments
 
     def _new_keyed(self, snapshot: StepSnapshot, changes: KeyedChanges) -> SegmentRef:
-        body = keyed_body(changes)
+        shares_keys = changes.rows >= SHARE_KEYS_FROM
+        body = keyed_body(changes, with_keys=not shares_keys)
         digest = digest_of(*_who(snapshot), changes.table, body)
-        return self._new(snapshot, changes, body, digest)
+        ref = self._new(snapshot, changes, body, digest)
+        self._fresh[ref.id] = changes
+        return self._with_keys(ref, changes.keys) if shares_keys else ref
+
+    def _with_keys(self, ref: SegmentRef, keys: bytes) -> SegmentRef:
+        """Give the keys a row of their own, or that of an older segment with the same keys."""
+        owner = (ref.step, ref.index, ref.table)
+        digest = digest_of(*owner, keys)
+        row = self._key_rows.get((owner, digest))
+        if row is None:
+            row = self._key_rows[owner, digest] = self._take_id(keys)
+        return replace(ref, keys_id=row, keys_digest=digest, keys_bytes=len(keys))
 
     def _new(
         self, snapshot: StepSnapshot, changes: KeyedChanges | None, body: bytes, digest: str
     ) -> SegmentRef:
-        ref = SegmentRef(
-            *(self.next_id, *_who(snapshot), changes.table if changes else None, digest),
+        return SegmentRef(
+            *(self._take_id(body), *_who(snapshot), changes.table if changes else None, digest),
             *(len(body), changes.rows if changes else 0, changes.deletions if changes else 0),
             *(changes.is_base if changes else False, self._record.epoch),
         )
-        # Written later: merging may make it superfluous at once.
-        self._unwritten[ref.id] = body
-        self.next_id += 1
-        return ref
 
-    def _body(self, ref: SegmentRef) -> bytes:
-        return self._unwritten[ref.id] if ref.id in self._unwritten else self._read(ref)
+    def _take_id(self, body: bytes) -> int:
+        # Written later: merging may make it superfluous at once.
+        self._unwritten[self.next_id] = body
+        self.next_id += 1
+        return self.next_id - 1
+
+    def _changes_of(self, ref: SegmentRef) -> KeyedChanges:
+        fresh = self._fresh.get(ref.id)
+        return fresh if fresh is not None else self._read(ref)
 
     def _write_those_of(self, segments: list[SegmentRef]) -> None:
         for ref in segments:
-            if ref.id in self._unwritten:
-                self._write(ref.id, self._unwritten[ref.id])
-                self.written_bytes += ref.size_bytes
+            for row in ref.rows_used:
+                if (body := self._unwritten.pop(row, None)) is not None:
+                    self._write(row, body)
+                    self.written_bytes += len(body)
         self._unwritten.clear()
+        self._fresh.clear()
 
     def _check_steps(self, previous: Manifest) -> None:
         """Drop what the record drops; refuse what it merely forgets."""

@@ -28,6 +28,9 @@ class SegmentRef:
         size_bytes: What it takes.
         rows, deletions, is_base: As in `KeyedChanges`; 0 and False for operator state.
         run: Pieces of one run were written together: the epoch that wrote them.
+        keys_id: Row of the column of its keys, which other pieces may share; 0 if its own row has
+            it.
+        keys_digest, keys_bytes: As *digest* and *size_bytes*, of that row.
     """
 
     id: int
@@ -40,12 +43,27 @@ class SegmentRef:
     deletions: int = 0
     is_base: bool = False
     run: int = 0
+    keys_id: int = 0
+    keys_digest: str = ""
+    keys_bytes: int = 0
+
+    @property
+    def rows_used(self) -> dict[int, str]:
+        """Rows of the store that it consists of, and their digests."""
+        shared = {self.keys_id: self.keys_digest} if self.keys_id else {}
+        return {self.id: self.digest, **shared}
+
+    @property
+    def total_bytes(self) -> int:
+        """What it takes with its keys."""
+        return self.size_bytes + self.keys_bytes
 
     def to_json(self) -> list[object]:
         """Return it as a JSON list."""
+        shared = (self.keys_id, self.keys_digest, self.keys_bytes) if self.keys_id else ()
         return [
             *(self.id, self.step, self.index, self.table, self.digest, self.size_bytes),
-            *(self.rows, self.deletions, self.is_base, self.run),
+            *(self.rows, self.deletions, self.is_base, self.run, *shared),
         ]
 
 
@@ -77,11 +95,16 @@ class Manifest:
 
     def info(self) -> EpochInfo:
         """Return what is told about it."""
-        size = sum(segment.size_bytes for segment in self.segments)
+        size = sum(segment.total_bytes for segment in self.segments)
         return EpochInfo(
             *(self.epoch, self.completed_at_s, size, self.written_bytes),
             *(self.is_final, self.metadata),
         )
+
+    @property
+    def rows_used(self) -> set[int]:
+        """Rows of the store that it consists of."""
+        return {row for segment in self.segments for row in segment.rows_used}
 
     def to_bytes(self) -> bytes:
         """Return it as JSON text.

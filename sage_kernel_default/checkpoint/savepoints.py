@@ -28,6 +28,7 @@ from sage_kernel_api.storage.savepoints.files import SavepointFiles
 from sage_kernel_api.storage.state_upgrade import STATE_VERSION
 from sage_kernel_api.storage.value_codec import ValueCodec, join_column, split_column
 from sage_kernel_api.values import Payload
+from sage_kernel_default.checkpoint.blocks import split_values
 from sage_kernel_default.checkpoint.ports import CheckpointStore
 from sage_kernel_default.checkpoint.values import (
     EpochInfo,
@@ -224,7 +225,8 @@ def _merged(table: str, snapshot: StepSnapshot, codec: ValueCodec) -> Mapping[Pa
             continue
         if changes.is_base:
             merged.clear()
-        keys, values = codec.decode_column(changes.keys), split_column(changes.values)
+        keys = codec.decode_column(changes.keys)
+        values = split_values(codec, changes.values, keys)
         if len(keys) != len(values):
             raise StateError(f"Stored columns of the table {table!r} differ in length.")
         merged.update(zip(keys, values, strict=True))

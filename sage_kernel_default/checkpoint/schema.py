@@ -11,9 +11,19 @@ from typing import Final
 from sage_kernel_api.errors import StoreCorruptError, StoreFormatError
 from sage_kernel_default.checkpoint.disk import Database
 
-__all__ = ["FORMAT_VERSION", "check_schema", "create_schema", "is_blank", "prepare"]
+__all__ = [
+    "FORMAT_VERSION",
+    "check_schema",
+    "create_schema",
+    "is_blank",
+    "prepare",
+    "upgrade",
+    "version_of",
+]
 
-FORMAT_VERSION: Final = 1
+FORMAT_VERSION: Final = 2
+_FIRST_VERSION: Final = 1
+"""Of a database that no columns of blocks, and no shared keys, were written to."""
 _APPLICATION_ID: Final = 0x53414745  # "SAGE"
 
 _TABLES: Final = (
@@ -51,6 +61,17 @@ def create_schema(database: Database, store: str, job: bytes) -> None:
     database.execute("COMMIT")
 
 
+def version_of(database: Database) -> int:
+    """Return the format of a store."""
+    [(version,)] = database.execute("PRAGMA user_version")
+    return int(version)
+
+
+def upgrade(database: Database) -> None:
+    """Say, in a transaction that writes something newer, that older releases must not read it."""
+    database.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
+
+
 def is_blank(database: Database) -> bool:
     """True for a database without any table: its making was interrupted."""
     return not database.execute("SELECT 1 FROM sqlite_schema LIMIT 1")
@@ -68,10 +89,11 @@ def check_schema(database: Database, path: Path) -> None:
         raise StoreFormatError(
             f"{path} is a database of another program. Choose another directory."
         )
-    [(version,)] = database.execute("PRAGMA user_version")
-    if version != FORMAT_VERSION:
+    version = version_of(database)
+    if not _FIRST_VERSION <= version <= FORMAT_VERSION:
         raise StoreFormatError(
-            f"{path} has the format {version}, this release reads {FORMAT_VERSION}. Use the "
+            f"{path} has the format {version}, this release reads {_FIRST_VERSION} to "
+            f"{FORMAT_VERSION}. Use the "
             "release of sage-kernel that wrote it, or a newer one."
         )
     # A trigger or view would run inside of our own statements.

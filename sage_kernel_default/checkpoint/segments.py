@@ -47,13 +47,14 @@ def read_operator(ref: SegmentRef, body: bytes) -> OperatorState:
     return {json.loads(name): data for name, data in state.items()}, handle, in_flight
 
 
-def keyed_body(changes: KeyedChanges) -> bytes:
-    """Return the three columns as one."""
-    return msgspec.msgpack.encode((changes.keys, changes.values, changes.deleted))
+def keyed_body(changes: KeyedChanges, *, with_keys: bool = True) -> bytes:
+    """Return the three columns as one; the first one empty if the keys have a row of their own."""
+    keys = changes.keys if with_keys else b""
+    return msgspec.msgpack.encode((keys, changes.values, changes.deleted))
 
 
-def read_keyed(ref: SegmentRef, body: bytes) -> KeyedChanges:
-    """Undo `keyed_body`.
+def read_keyed(ref: SegmentRef, body: bytes, own_keys: bytes = b"") -> KeyedChanges:
+    """Undo `keyed_body`; *own_keys* is the row of the keys, if they have one.
 
     Raises:
         StoreCorruptError: It is none.
@@ -63,7 +64,13 @@ def read_keyed(ref: SegmentRef, body: bytes) -> KeyedChanges:
     except (msgspec.DecodeError, RecursionError) as error:
         raise _damaged(ref) from error
     return KeyedChanges(
-        ref.table or "", keys, values, ref.rows, deleted, ref.deletions, is_base=ref.is_base
+        ref.table or "",
+        own_keys or keys,
+        values,
+        ref.rows,
+        deleted,
+        ref.deletions,
+        is_base=ref.is_base,
     )
 
 

@@ -24,8 +24,14 @@ from sage_kernel_default.checkpoint.layers import NextLayers, parallelism_by_ste
 from sage_kernel_default.checkpoint.manifest import Manifest, StoredEpoch
 from sage_kernel_default.checkpoint.places import folder_name, job_key
 from sage_kernel_default.checkpoint.ports import CheckpointStore
-from sage_kernel_default.checkpoint.schema import create_schema, prepare
-from sage_kernel_default.checkpoint.segments import read_keyed, read_operator
+from sage_kernel_default.checkpoint.schema import (
+    FORMAT_VERSION,
+    create_schema,
+    prepare,
+    upgrade,
+    version_of,
+)
+from sage_kernel_default.checkpoint.segments import read_operator
 from sage_kernel_default.checkpoint.startup_checks import warnings_for
 from sage_kernel_default.checkpoint.values import (
     EpochInfo,
@@ -35,7 +41,13 @@ from sage_kernel_default.checkpoint.values import (
     RestoredJob,
     StepSnapshot,
 )
-from sage_kernel_default.checkpoint.verify import Place, inspect, read_body, translated
+from sage_kernel_default.checkpoint.verify import (
+    Place,
+    inspect,
+    read_body,
+    read_changes,
+    translated,
+)
 
 __all__ = ["SEAL_UP_TO_BYTES", "SqliteCheckpointStore"]
 
@@ -79,6 +91,7 @@ class SqliteCheckpointStore(CheckpointStore):
         self._next_segment = 1
         self._broken: str | None = None
         self._is_new = False
+        self._is_older = False
 
     def open(self, job_name: str) -> OpenedJob:
         """Lock, verify, then open for writing and count the attempt."""
@@ -109,10 +122,11 @@ class SqliteCheckpointStore(CheckpointStore):
         steps: dict[str, list[StepSnapshot]] = {step: [] for step in manifest.steps}
         with translated(self._place.database, f"reading epoch {manifest.epoch}"):
             for ref in manifest.segments:
-                body = read_body(database, ref, self._place.database)
                 if ref.table is not None:
-                    keyed.setdefault((ref.step, ref.index), []).append(read_keyed(ref, body))
+                    changes = read_changes(database, ref, self._place.database)
+                    keyed.setdefault((ref.step, ref.index), []).append(changes)
                     continue
+                body = read_body(database, ref, self._place.database, ref.id)
                 operator, handle, in_flight = read_operator(ref, body)
                 steps[ref.step].append(
                     StepSnapshot(
@@ -142,9 +156,11 @@ class SqliteCheckpointStore(CheckpointStore):
             )
         with self._transaction(database, f"storing epoch {record.epoch}"):
             stored, next_segment = self._write_epoch(database, record)
+            if self._is_older:
+                upgrade(database)
             epochs = [*self._epochs, stored][-self._retain :]
             self._remove_others(database, epochs)
-        self._epochs, self._next_segment = epochs, next_segment
+        self._epochs, self._next_segment, self._is_older = epochs, next_segment, False
         # Commit before the mark: a mark without its epoch would condemn a good database.
         self._move_mark(
             replace(self._mark, epoch=record.epoch, chain=stored.chain),
@@ -216,6 +232,7 @@ class SqliteCheckpointStore(CheckpointStore):
             self._epochs = []
         else:
             mark, self._epochs = found
+        self._is_older = version_of(database) < FORMAT_VERSION
         [(last,)] = database.execute("SELECT coalesce(max(id), 0) FROM segment")
         self._next_segment = last + 1
         latest = self._epochs[-1] if self._epochs else None
@@ -266,7 +283,7 @@ class SqliteCheckpointStore(CheckpointStore):
             previous.manifest if previous else None,
             next_id=self._next_segment,
             write=lambda id_, body: _insert_segment(database, id_, body),
-            read=lambda ref: read_body(database, ref, self._place.database),
+            read=lambda ref: read_changes(database, ref, self._place.database),
         )
         segments = layers.build()
         kept = self._epochs[len(self._epochs) - self._retain + 1 :] if self._retain > 1 else []
@@ -289,14 +306,13 @@ class SqliteCheckpointStore(CheckpointStore):
 
     def _remove_others(self, database: Database, epochs: Sequence[StoredEpoch]) -> None:
         kept = {stored.manifest.epoch for stored in epochs}
-        needed = {ref.id for stored in epochs for ref in stored.manifest.segments}
+        needed = {row for stored in epochs for row in stored.manifest.rows_used}
         for stored in self._epochs:
             if stored.manifest.epoch in kept:
                 continue
             database.execute("DELETE FROM epoch WHERE epoch = ?", (stored.manifest.epoch,))
-            for ref in stored.manifest.segments:
-                if ref.id not in needed:
-                    database.execute("DELETE FROM segment WHERE id = ?", (ref.id,))
+            for row in stored.manifest.rows_used - needed:
+                database.execute("DELETE FROM segment WHERE id = ?", (row,))
 
     @contextlib.contextmanager
     def _transaction(self, database: Database, doing: str) -> Iterator[None]:

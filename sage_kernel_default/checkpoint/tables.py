@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from sage_kernel_api.communication import key_groups, owned_groups
 from sage_kernel_api.errors import StateError
 from sage_kernel_api.values import Payload
+from sage_kernel_default.checkpoint.blocks import decode_values, encode_values
 from sage_kernel_default.checkpoint.values import EMPTY_COLUMN, KeyedChanges, StepSnapshot
 
 if TYPE_CHECKING:  # brought by those who have one: lanes of a job without checkpoints start sooner
@@ -30,6 +31,7 @@ def pack_table(
     deleted: Collection[Payload] = (),
     *,
     is_base: bool = False,
+    key_columns: list[bytes] | None = None,
 ) -> list[KeyedChanges]:
     """Encode what changed in a table.
 
@@ -40,6 +42,9 @@ def pack_table(
         deleted: Keys that were deleted; none of them in *changed*.
         is_base: *changed* is the whole table. Worth it when half of the keys changed: such
             changes replace what is stored instead of lying on top.
+        key_columns: Columns of the first keys, as an earlier call has left them here; those of
+            further full chunks are added. For bases whose first keys have not changed: they
+            need not be encoded again.
 
     Returns:
         Chunks, to be applied in order; none if nothing changed, at least one if *is_base*.
@@ -48,11 +53,21 @@ def pack_table(
         StateError: A key or value cannot be kept; the message names table and key.
     """
     chunks: list[KeyedChanges] = []
+    known: list[bytes] = [] if key_columns is None else key_columns
     # Columns from the beginning: a pair for each key would cost more than its encoding.
-    all_keys, all_values = list(changed), list(changed.values())
+    all_keys, values = list(changed), iter(changed.values())
     for start in range(0, len(all_keys), CHUNK_ROWS):
-        end = start + CHUNK_ROWS
-        chunks += _pack_rows(codec, table, all_keys[start:end], all_values[start:end])
+        keys = all_keys[start : start + CHUNK_ROWS]
+        try:
+            packed = (
+                _key_column(codec, keys, known, start // CHUNK_ROWS),
+                encode_values(codec, values, keys),
+            )
+        except StateError:
+            chunks += _pack_rows(codec, table, keys, [changed[key] for key in keys])
+            values = islice(changed.values(), start + len(keys), None)
+        else:
+            chunks.append(KeyedChanges(table, *packed, rows=len(keys)))
     if is_base:
         first, *others = chunks or [KeyedChanges(table, EMPTY_COLUMN, EMPTY_COLUMN, 0)]
         base = KeyedChanges(table, first.keys, first.values, first.rows, is_base=True)
@@ -77,7 +92,8 @@ def unpack_table(
     for chunk in chunks:
         if chunk.is_base:
             into.clear()
-        keys, values = codec.decode_column(chunk.keys), codec.decode_column(chunk.values)
+        keys = codec.decode_column(chunk.keys)
+        values = decode_values(codec, chunk.values, keys)
         deleted = codec.decode_column(chunk.deleted)
         if (len(keys), len(values), len(deleted)) != (chunk.rows, chunk.rows, chunk.deletions):
             raise StateError(f"Stored columns of the table {chunk.table!r} differ in length.")
@@ -124,11 +140,22 @@ def _tables_of(codec: ValueCodec, snapshot: StepSnapshot) -> dict[str, dict[Payl
     return tables
 
 
+def _key_column(codec: ValueCodec, keys: list[Payload], known: list[bytes], number: int) -> bytes:
+    if number < len(known):
+        return known[number]
+    column = codec.encode_column(keys)
+    # The last one is not full: more keys may come.
+    if number == len(known) and len(keys) == CHUNK_ROWS:
+        known.append(column)
+    return column
+
+
 def _pack_rows(
     codec: ValueCodec, table: str, keys: list[Payload], values: list[Payload]
 ) -> list[KeyedChanges]:
+    """Pack what could not be packed in one go."""
     try:
-        packed = (codec.encode_column(keys), codec.encode_column(values))
+        packed = codec.encode_column(keys), encode_values(codec, iter(values), keys)
     except StateError as error:
         if len(keys) == 1:
             raise _blame(error, table, keys[0]) from error

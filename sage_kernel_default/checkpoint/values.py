@@ -33,9 +33,10 @@ class KeyedChanges:
     """Some changed keys of one keyed table, by column: a checkpoint may have a million of them.
 
     A column is one msgpack array with one item an entry, as `ValueCodec.encode_column` writes
-    it. Key groups are not in here: they are a function of the key, and needed only where the
-    parallelism changes. Keys that are equal in Python may be written differently (``1``,
-    ``True``); whoever applies changes does it to a dict, in order.
+    it; a column of values may also consist of blocks, as `encode_values` writes it, which say
+    something only together with their keys. Key groups are not in here: they are a function of
+    the key, and needed only where the parallelism changes. Keys that are equal in Python may be
+    written differently (``1``, ``True``); whoever applies changes does it to a dict, in order.
 
     Attributes:
         table: Name of the table (of the declared state).

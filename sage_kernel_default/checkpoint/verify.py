@@ -14,9 +14,10 @@ from sage_kernel_default.checkpoint.disk import Database, DatabaseError, Disk
 from sage_kernel_default.checkpoint.high_water import HighWaterMark
 from sage_kernel_default.checkpoint.manifest import SegmentRef, StoredEpoch
 from sage_kernel_default.checkpoint.schema import check_schema, is_blank
-from sage_kernel_default.checkpoint.segments import digest_of
+from sage_kernel_default.checkpoint.segments import digest_of, read_keyed
+from sage_kernel_default.checkpoint.values import KeyedChanges
 
-__all__ = ["Place", "inspect", "read_body", "translated"]
+__all__ = ["Place", "inspect", "read_body", "read_changes", "translated"]
 
 
 class Place:
@@ -106,20 +107,32 @@ def inspect(disk: Disk, place: Place, job: bytes) -> tuple[HighWaterMark, list[S
         return mark, epochs
 
 
-def read_body(database: Database, ref: SegmentRef, path: Path) -> bytes:
-    """Return the body of a segment.
+def read_changes(database: Database, ref: SegmentRef, path: Path) -> KeyedChanges:
+    """Return what a segment of a keyed table says.
+
+    Raises:
+        StoreCorruptError: It is missing or damaged.
+        DatabaseError: It cannot be read.
+    """
+    keys = read_body(database, ref, path, ref.keys_id) if ref.keys_id else b""
+    return read_keyed(ref, read_body(database, ref, path, ref.id), keys)
+
+
+def read_body(database: Database, ref: SegmentRef, path: Path, row: int) -> bytes:
+    """Return the body of a segment, or its keys: one of its rows.
 
     Raises:
         StoreCorruptError: It is missing or does not have its digest.
         DatabaseError: It cannot be read.
     """
-    rows = database.execute("SELECT body FROM segment WHERE id = ?", (ref.id,))
-    what = f"segment {ref.id} (step {ref.step!r}, instance {ref.index}"
+    rows = database.execute("SELECT body FROM segment WHERE id = ?", (row,))
+    what = f"segment {row} (step {ref.step!r}, instance {ref.index}"
     what += f", table {ref.table!r})" if ref.table is not None else ")"
     if not rows:
         raise _corrupt(path, f"{what} is missing")
     body = rows[0][0]
-    if not isinstance(body, bytes) or digest_of(ref.step, ref.index, ref.table, body) != ref.digest:
+    digest = ref.rows_used[row]
+    if not isinstance(body, bytes) or digest_of(ref.step, ref.index, ref.table, body) != digest:
         raise _corrupt(path, f"{what} does not have its checksum")
     return body
 
@@ -204,9 +217,10 @@ def _check_age(place: Place, mark: HighWaterMark, epochs: list[StoredEpoch]) -> 
 
 
 def _check_segments(database: Database, place: Place, epochs: list[StoredEpoch]) -> None:
-    needed = {ref.id: ref for epoch in epochs for ref in epoch.manifest.segments}
-    for ref in needed.values():
-        read_body(database, ref, place.database)
+    refs = (ref for epoch in epochs for ref in epoch.manifest.segments)
+    needed = {(row, digest): ref for ref in refs for row, digest in ref.rows_used.items()}
+    for (row, _), ref in needed.items():
+        read_body(database, ref, place.database, row)
     [(count,)] = database.execute("SELECT count(*) FROM segment")
     if count != len(needed):
         raise _corrupt(place.database, f"it has {count - len(needed)} segments of no epoch")

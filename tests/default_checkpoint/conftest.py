@@ -9,6 +9,16 @@ from pathlib import Path
 
 import pytest
 
+from sage_kernel_default.checkpoint import layers
+
+
+@pytest.fixture(autouse=True, scope="module")
+def small_tables_share_keys() -> Iterator[None]:
+    """Let tables of a few keys do what large ones do: damage and faults must find it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(layers, "SHARE_KEYS_FROM", 10)
+        yield
+
 
 @pytest.fixture(scope="session")
 def memory() -> Iterator[Path]:

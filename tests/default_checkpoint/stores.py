@@ -35,6 +35,7 @@ __all__ = [
 
 CODEC = ValueCodec()
 Hook = Callable[[int, str], None]
+_HOT = [f"hot{number}" for number in range(20)]
 
 
 class FaultyDisk(Disk):
@@ -185,6 +186,8 @@ def record(
         mine = {key: value for key, value in changed.items() if instance_of(key) == index}
         gone = [key for key in deleted if instance_of(key) == index]
         keyed = pack_table(CODEC, "count", mine, gone, is_base=is_base)
+        # Whole each time, with the same keys: written in blocks, the keys only once.
+        keyed += pack_table(CODEC, "hot", {key: (key, epoch) for key in _HOT}, is_base=True)
         snapshots.append(
             StepSnapshot("keyed", index, 2, keyed=keyed, in_flight=[b"%d" % epoch] * index)
         )

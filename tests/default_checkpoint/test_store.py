@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +38,8 @@ from tests.default_checkpoint.stores import (
     state_of,
 )
 from tests.helpers import no_leaks
+
+_GOLDEN = Path(__file__).parent / "golden" / "v1"
 
 
 def tables_of(state: Any) -> dict[Any, Any]:
@@ -170,6 +174,62 @@ def test_only_what_changed_is_written(fast_path: Path) -> None:
     assert max(written) < 3_000
     assert size > 100_000
     store.close()
+
+
+def test_keys_that_stay_are_written_once(fast_path: Path) -> None:
+    """A table that is stored whole each second would else write its texts each second."""
+    table = {f"a rather long key {n}": n for n in range(1_000)}
+    store = make_store(fast_path, retain=2)
+    store.open("job")
+    first = store.commit(record(1, table, is_base=True))
+
+    later = [store.commit(record(e, dict.fromkeys(table, e), is_base=True)) for e in range(2, 9)]
+
+    assert all(info.written_bytes < first.written_bytes / 4 for info in later)
+    assert all(info.size_bytes > first.size_bytes / 2 for info in later)
+    store.commit(record(9, {**dict.fromkeys(table, 9), "one more": 9}, is_base=True))
+    for epoch, keys in ((8, set(table)), (9, {*table, "one more"})):
+        parts = [tables["count"] for _, tables, *_ in state_of(store.load(epoch))["keyed"]]
+        assert {key: value for part in parts for key, value in part.items()} == dict.fromkeys(
+            keys, epoch
+        )
+    store.close()
+
+
+def test_the_first_format_is_read_and_then_marked_as_the_second(fast_path: Path) -> None:
+    """R7: a newer release goes on with old state; an older one must not read what that wrote."""
+    shutil.copytree(_GOLDEN, fast_path / "state")
+    expected = {f"word{n}": (f"word{n}", -n if n % 7 == 0 else n) for n in range(300)}
+    del expected["word1"], expected["word2"]
+    store = make_store(fast_path / "state")
+
+    opened = store.open("job")
+    assert opened.latest is not None
+    [(_, tables, *_)] = state_of(store.load())["keyed"]
+    assert (opened.latest.epoch, tables) == (2, {"count": expected})
+    assert _format_of(fast_path / "state") == 1
+    changed = pack_table(CODEC, "count", {"word3": ("word3", 0)})
+    old = [StepSnapshot("source", 0, 1), StepSnapshot("keyed", 0, 1, keyed=changed)]
+    store.commit(EpochRecord(3, old))
+
+    assert _format_of(fast_path / "state") == 2
+    store.close()
+    store.open("job")
+    [(_, tables, *_)] = state_of(store.load())["keyed"]
+    assert tables == {"count": {**expected, "word3": ("word3", 0)}}
+    store.close()
+
+
+def _format_of(directory: Path) -> int:
+    """Read what SQLite's header, or the newest log page of it, says."""
+    folder = directory / folder_name("job")
+    copy = Path(tempfile.mkdtemp(dir=directory))
+    for path in folder.glob("state.db*"):
+        shutil.copy(path, copy)
+    with contextlib.closing(sqlite3.connect(copy / "state.db")) as database:
+        [(found,)] = database.execute("PRAGMA user_version")
+    shutil.rmtree(copy)
+    return int(found)
 
 
 def test_the_space_stays_within_a_small_multiple_of_the_keys(fast_path: Path) -> None:
@@ -333,7 +393,7 @@ def _foreign_database(folder: Path) -> None:
 
 
 def _newer_format(folder: Path) -> None:
-    _change(folder, "PRAGMA user_version = 2")
+    _change(folder, "PRAGMA user_version = 3")
 
 
 def _trigger(folder: Path) -> None:
@@ -374,7 +434,7 @@ def _newer_mark(folder: Path) -> None:
         (lambda f: (f / "state.db").write_bytes(b""), StoreCorruptError, "when it was closed"),
         (lambda f: (f / "state.db-wal").write_bytes(b"x"), StoreCorruptError, "closed in order"),
         (_newer_mark, StoreFormatError, "newer release"),
-        (_newer_format, StoreFormatError, "format 2, this release reads 1"),
+        (_newer_format, StoreFormatError, "format 3, this release reads 1 to 2"),
         (_trigger, StoreCorruptError, "tables are not those"),
     ],
 )
@@ -484,13 +544,14 @@ def test_steps_are_dropped_and_rescaled_only_when_that_is_said(fast_path: Path) 
     store = make_store(fast_path)
     store.open("job")
     store.commit(record(1, {"a": 1, "b": 2}))
-    one = StepSnapshot("keyed", 0, 1, keyed=pack_table(CODEC, "count", {"a": 1}, is_base=True))
+    count = pack_table(CODEC, "count", {"a": 1}, is_base=True)
+    one = StepSnapshot("keyed", 0, 1, keyed=[*count, *pack_table(CODEC, "hot", {}, is_base=True)])
 
     store.commit(EpochRecord(2, [one], dropped_steps=frozenset({"source"})))
 
     state = state_of(store.load())
     assert "source" not in state
-    assert [tables for _, tables, _, _ in state["keyed"]] == [{"count": {"a": 1}}]
+    assert [tables for _, tables, _, _ in state["keyed"]] == [{"count": {"a": 1}, "hot": {}}]
     store.close()
 
 

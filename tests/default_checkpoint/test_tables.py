@@ -90,6 +90,24 @@ def test_large_tables_are_packed_in_chunks(monkeypatch: pytest.MonkeyPatch) -> N
     assert restored == table
 
 
+def test_keys_that_were_encoded_are_not_encoded_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a table that is stored whole each second, only the values differ."""
+    monkeypatch.setattr(tables, "CHUNK_ROWS", 10)
+    table = {f"k{n}": n for n in range(25)}
+    known: list[bytes] = []
+    first = pack_table(CODEC, "t", table, is_base=True, key_columns=known)
+    assert len(known) == 2
+
+    table.update({f"k{n}": -n for n in range(32)})
+    again = pack_table(CODEC, "t", table, is_base=True, key_columns=known)
+
+    assert [a.keys is f.keys for a, f in zip(again, first, strict=False)] == [True, True, False]
+    assert len(known) == 3
+    restored: dict[Any, Any] = {}
+    unpack_table(CODEC, [*first, *again], restored)
+    assert restored == table
+
+
 def test_large_values_split_a_chunk(monkeypatch: pytest.MonkeyPatch) -> None:
     """Values that fit one by one must not fail because they are many."""
     monkeypatch.setattr(value_codec, "MAX_VALUE_BYTES", 1_000)
