@@ -6,6 +6,7 @@ Layer: engine.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, MutableMapping
+from itertools import islice
 from typing import Any, Final, NamedTuple
 
 from sage_kernel_api.values import Payload
@@ -20,9 +21,20 @@ _NO_DEFAULT: Final = object()
 _BASE_FROM: Final = 1024
 """Fewer entries than this are not worth a table of their own in the store."""
 
-_HOT_EPOCHS: Final = 4
-_MOST_HOT_EPOCHS: Final = 64
-"""For so many snapshots a hot table is stored whole before it is looked at again."""
+_SAMPLE: Final = 1024
+"""Keys of a hot table, about, that tell how many have changed."""
+
+_SHARE, _FLAT_SHARE = 2, 6
+"""A table is hot when one key in so many changes between two snapshots: of flat values, a snapshot
+of all costs a fraction of what it takes to find and store the changed ones."""
+
+_LEAVE: Final = 4 / 3
+"""How much fewer must change until it is no longer hot, so that it does not go to and fro."""
+
+_UNSURE_EPOCHS: Final = 16
+"""For so many snapshots values that can be changed in place count as changed."""
+
+_SCALARS: Final = frozenset({type(None), bool, int, float, str, bytes})
 
 
 class TableChanges(NamedTuple):
@@ -32,11 +44,14 @@ class TableChanges(NamedTuple):
         entries: Keys that were set, with their values; to be read before `TrackedTable.settle`.
         deleted: Keys that were deleted.
         is_base: The entries are all that there are.
+        key_columns: Of a base: what `pack_table` left here at the last one, while its keys are
+            still the first ones, in the same order.
     """
 
     entries: Mapping[Payload, Payload]
     deleted: list[Payload]
     is_base: bool
+    key_columns: list[bytes]
 
 
 class TrackedTable(MutableMapping[Payload, Payload]):
@@ -46,10 +61,11 @@ class TrackedTable(MutableMapping[Payload, Payload]):
     its first change in an epoch. Both stay the same, exact dictionaries for the whole life:
     compiled loops hold on to them.
 
-    Where most keys change between two snapshots, finding out which ones costs more than storing
-    them all: each key's first change is a look into both layers and an entry in a growing
-    dictionary. Such a table is **hot**: all its entries are in `delta`, nothing is noted, and each
-    snapshot is a new base. Now and then it is watched again for one epoch.
+    Where many keys change between two snapshots, finding out which ones costs more than storing
+    them all: each key's first change is a look into both layers, an entry in a growing dictionary,
+    and one more search when the layers are joined, all over the memory. Such a table is **hot**:
+    all its entries are in `delta`, nothing is noted, and each snapshot is a new base, read from
+    one end to the other. A sample of its keys tells when it has cooled down.
 
     Attributes:
         delta: Entries set since the last snapshot; of a hot table, all.
@@ -59,12 +75,13 @@ class TrackedTable(MutableMapping[Payload, Payload]):
     __slots__ = (
         "_base_from",
         "_deleted",
-        "_hot_left",
-        "_hot_next",
         "_is_busy",
         "_is_hot",
+        "_key_columns",
         "_records",
+        "_sample",
         "_stored",
+        "_unsure_left",
         "_wants_base",
         "base",
         "delta",
@@ -75,9 +92,10 @@ class TrackedTable(MutableMapping[Payload, Payload]):
         self._base_from = base_from
         self._is_hot = False
         self._is_busy = False
-        self._hot_left = 0
-        self._hot_next = _HOT_EPOCHS
         self._records = 0
+        self._sample: dict[Payload, Payload] = {}
+        self._unsure_left = _UNSURE_EPOCHS
+        self._key_columns: list[bytes] = []
         self.delta: dict[Payload, Payload] = {}
         self.base: dict[Payload, Payload] = {}
         self._deleted: set[Payload] = set()
@@ -123,6 +141,7 @@ class TrackedTable(MutableMapping[Payload, Payload]):
             self._deleted.add(key)
             value = old if value is MISSING else value
         if value is not MISSING:
+            self._key_columns.clear()
             return value
         if default is _NO_DEFAULT:
             raise KeyError(key)
@@ -133,6 +152,7 @@ class TrackedTable(MutableMapping[Payload, Payload]):
         self._deleted.update(self.base)
         self.base.clear()
         self.delta.clear()
+        self._key_columns.clear()
 
     # --- for snapshots -------------------------------------------------------------------------
 
@@ -163,9 +183,9 @@ class TrackedTable(MutableMapping[Payload, Payload]):
         taken, self._records = records - self._records, records
         delta, deleted = self.delta, self._deleted
         if self._is_hot:
-            self._is_busy = taken * 4 >= len(delta)
+            self._is_busy = self._is_still_busy(taken)
             self._stored = len(delta)
-            return TableChanges(delta, [], is_base=True)
+            return TableChanges(delta, [], True, self._key_columns)
         if not delta and not deleted and not self._wants_base:
             return None
         gone = [key for key in deleted if key not in delta]
@@ -173,28 +193,53 @@ class TrackedTable(MutableMapping[Payload, Payload]):
         before = len(self.base)
         self.base.update(delta)
         known = len(delta) - (len(self.base) - before)
-        self._is_busy = before >= self._base_from and known * 2 >= before
+        self._is_busy = before >= self._base_from and known * _share_of(delta) >= before
         limit = max(2 * len(self.base), self._base_from)
         is_base = self._wants_base or self._stored + changed > limit
         self._stored = len(self.base) if is_base else self._stored + changed
         self._wants_base = False
-        return TableChanges(self.base if is_base else delta, [] if is_base else gone, is_base)
+        if is_base:
+            return TableChanges(self.base, [], True, self._key_columns)
+        return TableChanges(delta, gone, False, [])
 
     def settle(self) -> None:
         """Begin the next epoch: what `take_changes` has returned was encoded."""
         self._deleted.clear()
         if self._is_hot:
-            self._hot_left -= 1
-            if not self._is_busy or not self._hot_left:
+            if not self._is_busy:
                 self._is_hot = False
+                self._sample = {}
                 self.base.update(self.delta)
                 self.delta.clear()
             return
         self.delta.clear()
         if self._is_busy:
-            self._is_hot, self._hot_left = True, self._hot_next
-            self._hot_next = min(self._hot_next * 2, _MOST_HOT_EPOCHS)
+            self._is_hot, self._unsure_left = True, _UNSURE_EPOCHS
             self.delta.update(self.base)
             self.base.clear()
-        else:
-            self._hot_next = _HOT_EPOCHS
+            step = max(1, len(self.delta) // _SAMPLE)
+            self._sample = dict(islice(self.delta.items(), 0, None, step))
+
+    def _is_still_busy(self, taken: int) -> bool:
+        """Tell whether a hot table, of so many new records, should stay so."""
+        sample, delta = self._sample, self.delta
+        share = _share_of(sample) * _LEAVE
+        self._sample = now = {key: delta.get(key, MISSING) for key in sample}
+        same = [value for key, value in sample.items() if value is now[key]]
+        # Such values may have been changed in place: believed for a while.
+        unsure = len(same) - sum(map(_is_flat, same))
+        self._unsure_left = self._unsure_left - 1 if unsure else _UNSURE_EPOCHS
+        most = len(sample) - len(same) + (unsure if self._unsure_left > 0 else 0)
+        return taken * share >= len(delta) and most * share >= len(sample)
+
+
+def _share_of(entries: Mapping[Payload, Payload]) -> int:
+    """Return the share of changed keys, one in so many, at which a table of such values is hot."""
+    values = islice(entries.values(), _SAMPLE)
+    return _FLAT_SHARE if all(map(_is_flat, values)) else _SHARE
+
+
+def _is_flat(value: Payload) -> bool:
+    """True for scalars and tuples of them: cheap to store, and never changed in place."""
+    kind = type(value)
+    return kind in _SCALARS or (kind is tuple and _SCALARS.issuperset(map(type, value)))
