@@ -127,7 +127,13 @@ def _default_dict_of(parts: list[Payload]) -> defaultdict[Payload, Payload]:
 
 def _path_parts(value: pathlib.PurePath) -> list[Payload]:
     kind = "path" if isinstance(value, pathlib.Path) else _PURE_NAMES[type(value)]
-    return [kind, str(value)]
+    text = str(value)
+    if type(value)(text) != value:
+        raise StateError(
+            f"{value!r} cannot be stored: its text, {text!r}, means another path. Python 3.11 has "
+            "such paths for a server without a share; keep the text that it was made of."
+        )
+    return [kind, text]
 
 
 _PURE_NAMES: Final = {cls: name for name, cls in _PATHS.items()}
