@@ -14,7 +14,6 @@ from sage_kernel_api.errors import CheckpointError, StateError
 from sage_kernel_api.runnable import StatefulRunnable, TransactionalRunnable, UpgradingRunnable
 from sage_kernel_api.storage.state_upgrade import STATE_VERSION
 from sage_kernel_api.values import Payload
-from sage_kernel_default.checkpoint.tables import pack_table, unpack_tables
 from sage_kernel_default.checkpoint.values import KeyedChanges, StepSnapshot
 from sage_kernel_default.engine.operators import Operator
 from sage_kernel_default.engine.ports import NamedValues
@@ -91,6 +90,9 @@ def keyed_changes(operator: Operator, codec: ValueCodec) -> list[KeyedChanges]:
     Raises:
         StateError: A key or value cannot be encoded; the message names table and key.
     """
+    # Imported here: jobs without checkpoints need none of it, and their lanes start sooner.
+    from sage_kernel_default.checkpoint.tables import pack_table
+
     found: list[KeyedChanges] = []
     records = total(operator.counters.ins)
     for name, table in operator.context.tables.items():
@@ -149,7 +151,11 @@ def restore_operator(
             stored[chunk.table] = (
                 (0 if chunk.is_base else stored[chunk.table]) + chunk.rows + chunk.deletions
             )
-    for name, entries in unpack_tables(codec, saved, index, parallelism).items() if saved else ():
+    if not saved:
+        return
+    from sage_kernel_default.checkpoint.tables import unpack_tables  # as in `keyed_changes`
+
+    for name, entries in unpack_tables(codec, saved, index, parallelism).items():
         table = operator.context.table(name)
         assert isinstance(table, TrackedTable), "made under a desk"
         upgraded = _upgraded_table(operator.runnable, _version_in(mine, codec), name, entries)
