@@ -81,3 +81,8 @@ class LocalChannel(Channel):
         """True once the writer has ended and all was taken."""
         # In this order: a frame put just before the end must be seen.
         return self._has_writer_ended and not self._frames
+
+    @property
+    def is_silent(self) -> bool:
+        """True if nothing is here, and no word of an end."""
+        return not (self._frames or self._has_writer_ended)

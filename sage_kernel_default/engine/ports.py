@@ -157,6 +157,11 @@ class Channel(Protocol):
     def has_ended(self) -> bool:
         """True once the writer has ended and all was taken."""
 
+    @property
+    @abstractmethod
+    def is_silent(self) -> bool:
+        """True if there is nothing to take and no word of an end; the bell rings when there is."""
+
 
 @runtime_checkable
 class NamedValues(Protocol):

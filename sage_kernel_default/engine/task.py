@@ -155,8 +155,9 @@ class Task:
             if snapshots.is_final and not snapshots.must_wait:
                 return self._end()
             return PROGRESSED
-        if any(outlet.is_full for outlet in self._wiring.outlets):
-            return _ROOM
+        for outlet in self._wiring.outlets:  # a loop takes a third of what any() does
+            if outlet.is_full:
+                return _ROOM
         if (time := self._wiring.time) is None:
             return self._work(self._wiring)
         time.fire(self._clock.wall_us(), self._settle_now)
@@ -241,10 +242,25 @@ class Task:
                 snapshots.log(inlet, values, keys, times)
             self._run(wiring, inlet, values, keys, times)
             inlet.channel.consume(count)
-            return PROGRESSED
+            return _INPUT if self._only_input_helps(wiring) else PROGRESSED
         if wiring.is_source and not self._has_source_ended:
             return self._poll(wiring)
         return self._without_input(wiring)
+
+    def _only_input_helps(self, wiring: Wiring) -> bool:
+        """Tell at a glance whether another step would find nothing to do; False if unsure.
+
+        What came since the last look has rung the bell, so nothing is missed. Where records come
+        one by one, every second step would be such a one.
+        """
+        return (
+            self.snapshots is None
+            and wiring.time is None
+            and wiring.calls is None
+            and wiring.member is None
+            and not wiring.is_source
+            and wiring.inlets.is_silent
+        )
 
     def _run(
         self,
@@ -453,5 +469,9 @@ class Task:
 
 
 def _fitting(wiring: Wiring) -> int | None:
-    known = [fits for outlet in wiring.outlets if (fits := outlet.fitting) is not None]
-    return min(known, default=None)
+    least = None
+    for outlet in wiring.outlets:
+        fits = outlet.fitting
+        if fits is not None and (least is None or fits < least):
+            least = fits
+    return least

@@ -195,6 +195,11 @@ class RemoteChannel(Channel):
         """True once the writer has ended and all was taken."""
         return self._has_writer_ended and not self._frames
 
+    @property
+    def is_silent(self) -> bool:
+        """True if nothing is here, and no word of an end."""
+        return not (self._frames or self._has_writer_ended)
+
 
 def _size(body: Encoded) -> int:
     return len(body.head) + sum(memoryview(buffer).nbytes for buffer in body.buffers)

@@ -124,3 +124,8 @@ class DelayedChannel(Channel):
     def has_ended(self) -> bool:
         """True once the end has arrived and all was taken."""
         return self._has_writer_ended and not self._arrived
+
+    @property
+    def is_silent(self) -> bool:
+        """True if nothing is here, and no word of an end."""
+        return not (self._arrived or self._has_writer_ended)
