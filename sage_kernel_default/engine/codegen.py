@@ -61,18 +61,12 @@ def _assemble(draft: LoopDraft, body: LoopBody, segment: Segment) -> LoopSource:
     parameters = "".join(f", {name}={name}" for name in draft.names)
     head = [f"def run(values, keys, times{parameters}):"]
     head += [f"    {line}" for line in draft.prologue]
-    tail: list[str] = []
-    margin = ""
-    if draft.closing:
-        head.append("    try:")
-        margin = "    "
-        tail += ["    finally:", *(f"        {line}" for line in draft.closing)]
     if body.lines:
-        head.append(f"{margin}    for {_columns(segment)}:")
-    tail += [f"    {line}" for line in draft.epilogue]
+        head.append(f"    for {_columns(segment)}:")
+    tail = [f"    {line}" for line in draft.epilogue]
     draft.names["tally"] = draft.tally
     tail += [f"    tally[{index}] += int({name})" for index, name in enumerate(draft.counts)]
-    lines = [*head, *(margin + text for text, _ in body.lines), *tail]
+    lines = [*head, *(text for text, _ in body.lines), *tail]
     steps = {
         len(head) + offset: step
         for offset, (_, step) in enumerate(body.lines, start=1)

@@ -30,7 +30,6 @@ __all__ = ["Blame", "LoopBody"]
 Blame: TypeAlias = tuple[Operator, str, str]
 """Whose failure a line is: the step, and the variables of its record and key."""
 
-_ONE_FOR_ONE: Final = (KIND_MAP, KIND_KEY_BY, KIND_ASSIGN_TIME, KIND_REDUCE)
 _BREATHE_AFTER: Final = 4096
 """Items of a flatmap after which a loop looks whether it must wait or stop."""
 
@@ -46,7 +45,6 @@ class LoopBody:
         self.lines: list[tuple[str, Blame | None]] = []
         self._w = draft
         self._here: Blame | None = None
-        self._gathered: dict[Operator, str] = {}
         self._time = time
 
     def step(
@@ -112,7 +110,7 @@ class LoopBody:
                 self._feed(op, variable, key, count, indent)
         elif kind == KIND_FILTER:
             self._line(indent, f"if {w.bind('filter', op.call)}({value}):", here)
-            self._filtered(op, value, key, indent + 1)
+            self._feed_counted(op, value, key, indent + 1)
         elif kind == KIND_FLATMAP:
             self._flatmap(op, value, key, indent)
         elif kind == KIND_KEY_BY:
@@ -136,37 +134,9 @@ class LoopBody:
             call = f"{w.bind('process', op.process)}({value}, {index})"
             self._line(indent, call, here)
 
-    def _filtered(self, op: Operator, value: str, key: str, indent: int) -> None:
-        """Hand on what a filter kept; where a list takes all of it, its length tells how much."""
-        w = self._w
-        sink = self._list_sink_of(op)
-        if sink is None or (found := _list_of(sink.call)) is None:
-            self._feed_counted(op, value, key, indent)
-            return
-        self._gathered[sink], count = w.gather_for(w.bind("found", found))
-        op.counters.outs.append(w.place(count))
-        self._feed(op, value, key, count, indent)
-
-    def _list_sink_of(self, op: Operator) -> Operator | None:
-        """Return the sink that puts each result of *op*, and nothing else, into a list."""
-        w = self._w
-        while op.kind != KIND_SINK:
-            edges = [edge for edge in w.outputs_of(op.step.id) if edge.output is None]
-            if len(edges) != 1 or w.buffer_of(edges[0]) is not None:
-                return None
-            op = w.operator_of(edges[0].downstream)
-            if op.rescue_for is not None or op.kind not in (KIND_SINK, *_ONE_FOR_ONE):
-                return None
-        # Two sinks of one list take turns, record by record.
-        sinks = [one for one in w.operators if one.kind == KIND_SINK]
-        found = _list_of(op.call)
-        return op if [_list_of(one.call) is found for one in sinks].count(True) == 1 else None
-
     def _sink(self, op: Operator, value: str, indent: int) -> None:
         w, here = self._w, self._here
-        if op in self._gathered:
-            self._line(indent, f"{self._gathered[op]}.append({value})", here)
-        elif (found := _list_of(op.call)) is not None:
+        if (found := _list_of(op.call)) is not None:
             # Written out: the interpreter has a fast path for it, and none for a bound method.
             self._line(indent, f"{w.bind('found', found)}.append({value})", here)
         else:

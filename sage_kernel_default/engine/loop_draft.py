@@ -5,7 +5,7 @@ Layer: engine. Pure.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,8 +22,7 @@ class LoopDraft:
     """The beginnings of one loop; used once.
 
     Attributes:
-        operators: The running steps of the task.
-        operator_of: One of them, by its id.
+        operator_of: The running steps of the task.
         outputs_of: Edges by step and output.
         buffer_of: Where an edge's records are put, if they leave this loop; None to inline.
         counters_of: The ledger of an edge.
@@ -33,10 +32,8 @@ class LoopDraft:
         counts: Its counters, by their place in the tally.
         prologue: Lines before the loop.
         epilogue: Lines after it.
-        closing: Lines after it that run also if it fails.
     """
 
-    operators: Sequence[Operator]
     operator_of: Callable[[str], Operator]
     outputs_of: Callable[[str], list[Edge]]
     buffer_of: Callable[[Edge], Buffer | None]
@@ -47,7 +44,6 @@ class LoopDraft:
     counts: list[str] = field(default_factory=list)
     prologue: list[str] = field(default_factory=list)
     epilogue: list[str] = field(default_factory=list)
-    closing: list[str] = field(default_factory=list)
     _fresh: int = 0
 
     def bind(self, stem: str, thing: object) -> str:
@@ -65,25 +61,9 @@ class LoopDraft:
     def count(self, start: str = "0.0") -> str:
         """Return a new counter that begins anew in each run."""
         # A float is counted up faster than an int beyond 256, and as exactly in one frame.
-        name = self._next_count()
-        self.prologue.append(f"{name} = {start}")
-        return name
-
-    def gather_for(self, found: str) -> tuple[str, str]:
-        """Let what is meant for the list *found* be gathered in each run, and added at its end.
-
-        Returns:
-            The list of one run, and a counter of what it got, for which the loop does nothing.
-        """
-        count, gathered = self._next_count(), self.variable("gathered")
-        self.prologue.append(f"{gathered} = []")
-        self.closing.append(f"{found}.extend({gathered})")
-        self.epilogue.append(f"{count} = len({gathered})")
-        return gathered, count
-
-    def _next_count(self) -> str:
         name = f"n_{len(self.counts)}"
         self.counts.append(name)
+        self.prologue.append(f"{name} = {start}")
         self.tally.append(0)
         return name
 

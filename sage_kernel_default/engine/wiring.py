@@ -172,7 +172,6 @@ class Wiring:
 
     def _compile(self, segment: Segment) -> LoopFunction:
         draft = LoopDraft(
-            operators=self.operators,
             operator_of=self._by_step.__getitem__,
             outputs_of=self._plan.outputs.__getitem__,
             buffer_of=self._buffer_of,

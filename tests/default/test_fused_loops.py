@@ -60,56 +60,6 @@ def test_a_sink_that_may_fail_is_blamed_itself(env: LocalEnvironment) -> None:
     assert (failure.step, failure.record) == ("culprit", "7")
 
 
-def test_what_a_filter_kept_is_in_the_list_also_if_a_later_record_fails(
-    env: LocalEnvironment,
-) -> None:
-    """Such results are gathered for a frame; a failure must not take those before it along."""
-    found: list[int] = []
-    odd = env.from_collection(range(10)).filter(lambda data: data % 2 == 1)
-    odd.map(boom_at_7, name="careful").sink(found.append, name="list")
-
-    failure = failure_of(env)
-
-    assert (failure.step, failure.record) == ("careful", "7")
-    assert found == [1, 3, 5]
-
-
-def test_two_branches_into_one_list_take_turns_record_by_record(env: LocalEnvironment) -> None:
-    """Gathering each branch for itself would tear apart what belongs to one record."""
-    found: list[str] = []
-    numbers = env.from_collection(range(4))
-    numbers.filter(lambda data: data > 0).map(lambda data: f"a{data}").sink(found.append)
-    numbers.filter(lambda data: data > 1).map(lambda data: f"b{data}").sink(found.append)
-
-    env.submit(autostop=True)
-
-    assert found == ["a1", "a2", "b2", "a3", "b3"]
-
-
-def test_filters_in_front_of_lists_are_counted_exactly(env: LocalEnvironment) -> None:
-    """Their counters are read off the lists, frame by frame, and not kept record by record."""
-    low: list[int] = [-1]
-    none: list[int] = []
-    even: list[int] = []
-    numbers = env.from_collection(range(1000))
-    numbers.filter(lambda data: data < 10, name="few").sink(low.append, name="low")
-    numbers.filter(lambda data: data < 0, name="nothing").sink(none.append, name="none")
-    halves = numbers.filter(lambda data: data % 2 == 0, name="halves")
-    halves.filter(lambda data: data % 4 == 0, name="quarters").map(abs, name="same").sink(
-        even.append, name="even"
-    )
-
-    env.submit(autostop=True)
-
-    steps = env.status()["steps"]
-    kept = {name: steps[name]["records_out"] for name in ("few", "nothing", "halves", "quarters")}
-    assert kept == {"few": 10, "nothing": 0, "halves": 500, "quarters": 250}
-    taken = {name: steps[name]["records_in"] for name in ("low", "none", "quarters", "even")}
-    assert taken == {"low": 10, "none": 0, "quarters": 500, "even": 250}
-    assert low == [-1, *range(10)]
-    assert even == [*range(0, 1000, 4)]
-
-
 @pytest.mark.parametrize("change", ["clear", "shrink"])
 def test_a_list_that_is_changed_while_it_is_read_is_delivered_as_it_was(
     env: LocalEnvironment, change: str
