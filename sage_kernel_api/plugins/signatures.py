@@ -11,14 +11,16 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from inspect import Parameter, Signature
 from types import FunctionType, MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 from weakref import WeakKeyDictionary
 
 __all__ = ["compare_members", "member_template", "protocol_members"]
 
+_Found: TypeAlias = tuple[type, frozenset[str]]
 _MISSING: Final = object()
-_RIGHT: Final[WeakKeyDictionary[type, set[type]]] = WeakKeyDictionary()
-"""Classes, with the Protocols that their instances were found to implement."""
+_RIGHT: Final[WeakKeyDictionary[type, set[_Found]]] = WeakKeyDictionary()
+"""Classes, with the Protocols that their instances were found to implement, and by which of the
+attributes that not all instances may have."""
 _POSITIONAL: Final = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
 
 
@@ -50,32 +52,33 @@ def compare_members(target: object, protocol: type) -> Iterator[str]:
     What is right by its class alone is looked at once: kernels are made far more often than
     classes of kernels are changed.
     """
-    right = _found_right(target, protocol)
-    if protocol in right:
+    judged_by = _judged_by(target, protocol)
+    right = _RIGHT.setdefault(type(target), set()) if judged_by else set()
+    if judged_by in right:
         return
     problems = list(_member_problems(target, protocol))
-    if problems:
-        yield from problems
-    else:
-        right.add(protocol)
+    yield from problems
+    if judged_by and not problems:
+        right.add(judged_by)
 
 
-def _found_right(target: object, protocol: type) -> set[type]:
-    """Return what the class of *target* is known for; an empty set where that says nothing."""
+def _judged_by(target: object, protocol: type) -> _Found | None:
+    """Return what decides, with the class, whether *target* is right; None if more does."""
     if isinstance(target, type):
-        return set()
+        return None
     try:
         own: object = object.__getattribute__(target, "__dict__")
     except AttributeError:
         own = {}
     if not isinstance(own, dict):
-        return set()
+        return None
     members = protocol_members(protocol)
-    for name in own.keys() & members.keys():
+    names = own.keys() & members.keys()
+    for name in names:
         # An attribute is as good as a property, and nothing else is as good as a method.
         if not isinstance(members[name], property) or inspect.isfunction(own[name]):
-            return set()
-    return _RIGHT.setdefault(type(target), set())
+            return None
+    return protocol, frozenset(names)
 
 
 def _member_problems(target: object, protocol: type) -> Iterator[str]:

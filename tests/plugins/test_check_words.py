@@ -393,6 +393,24 @@ def test_what_one_object_of_a_class_is_known_for_does_not_excuse_the_next_one() 
     assert list(compare_members(right, Positional)) == []
 
 
+def test_an_attribute_that_only_some_objects_have_is_missed_in_the_others() -> None:
+    """A property may be an attribute, which a constructor sets on one path and not on another."""
+
+    class Named(Protocol):
+        @property
+        @abstractmethod
+        def name(self) -> str: ...
+
+    class Mine:
+        def __init__(self, name: str | None) -> None:
+            if name is not None:
+                self.name = name
+
+    assert list(compare_members(Mine("right"), Named)) == []
+    assert "lacks `name`" in "".join(compare_members(Mine(None), Named))
+    assert list(compare_members(Mine("right"), Named)) == []
+
+
 def test_what_one_class_is_known_for_does_not_excuse_another_class() -> None:
     """Classes themselves are objects of one class, and each stands for its own members."""
 
