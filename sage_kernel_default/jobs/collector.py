@@ -25,7 +25,8 @@ class Collector:
     that look is put off each time. So this is done a few times only until the program has had
     such a look in its own time; in between, young objects are looked at as ever.
 
-    Any thread may use it.
+    Any thread may use it. A program that freezes objects itself does so before its first job, or
+    in the way of ``gc.disable()``: what is frozen in the very moment of a job's start is thawed.
     """
 
     def __init__(self) -> None:
@@ -38,20 +39,20 @@ class Collector:
         """Make all objects old; do nothing if the collector is off."""
         if not gc.isenabled():
             return
-        if self._may_age():
-            gc.freeze()
-            gc.unfreeze()  # into the oldest generation
-        else:
-            gc.collect(0)
+        with self._lock:  # nobody else of ours looks while all are frozen
+            if self._may_age():
+                gc.freeze()
+                gc.unfreeze()  # into the oldest generation
+                return
+        gc.collect(0)
 
     def _may_age(self) -> bool:
+        # Thawing would take in what the program froze for good. Counting that takes long.
+        self._is_frozen = self._is_frozen or gc.get_freeze_count() > 0
+        if self._is_frozen:
+            return False
         full = gc.get_stats()[-1]["collections"]
-        with self._lock:
-            # Thawing would take in what the program froze for good. Counting that takes long.
-            self._is_frozen = self._is_frozen or gc.get_freeze_count() > 0
-            if self._is_frozen:
-                return False
-            if full != self._full_before:
-                self._full_before, self._times = full, 0
-            self._times += 1
-            return self._times <= _MOST
+        if full != self._full_before:
+            self._full_before, self._times = full, 0
+        self._times += 1
+        return self._times <= _MOST
