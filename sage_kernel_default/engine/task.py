@@ -155,9 +155,8 @@ class Task:
             if snapshots.is_final and not snapshots.must_wait:
                 return self._end()
             return PROGRESSED
-        for outlet in self._wiring.outlets:  # a loop takes a third of what any() does
-            if outlet.is_full:
-                return _ROOM
+        if self._is_blocked(self._wiring):
+            return _ROOM
         if (time := self._wiring.time) is None:
             return self._work(self._wiring)
         time.fire(self._clock.wall_us(), self._settle_now)
@@ -250,8 +249,9 @@ class Task:
     def _only_input_helps(self, wiring: Wiring) -> bool:
         """Tell at a glance whether another step would find nothing to do; False if unsure.
 
-        What came since the last look has rung the bell, so nothing is missed. Where records come
-        one by one, every second step would be such a one.
+        Where records come one by one, every second step would be such a one. What comes after
+        this look rings the bell; what came before it is seen here, since a step that waited for
+        room within the user's code may have heard its ring.
         """
         return (
             self.snapshots is None
@@ -260,7 +260,16 @@ class Task:
             and wiring.member is None
             and not wiring.is_source
             and wiring.inlets.is_silent
+            and not self._supervisor.is_stopping
+            and not self._supervisor.is_paused
+            and not self._is_blocked(wiring)
         )
+
+    def _is_blocked(self, wiring: Wiring) -> bool:
+        for outlet in wiring.outlets:  # noqa: SIM110 - a loop takes a third of what any() does
+            if outlet.is_full:
+                return True
+        return False
 
     def _run(
         self,
