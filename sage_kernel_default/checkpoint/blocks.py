@@ -88,7 +88,9 @@ def decode_values(codec: ValueCodec, column: bytes, keys: Sequence[Payload]) -> 
         if width:
             values += _tuples_of(width, data, some)
         else:
-            values += codec.decode_column(data)
+            plain = codec.decode_column(data)
+            _check_rows(len(plain), some)
+            values += plain
     return values
 
 
@@ -108,7 +110,9 @@ def split_values(codec: ValueCodec, column: bytes, keys: Sequence[Payload]) -> l
     values: list[Raw] = []
     for width, data, some in _blocks_of(column, keys):
         plain = codec.encode_column(_tuples_of(width, data, some)) if width else data
-        values += split_column(plain)
+        parts = split_column(plain)
+        _check_rows(len(parts), some)
+        values += parts
     return values
 
 
@@ -183,7 +187,14 @@ def _tuples_of(width: int, data: Raw, keys: Sequence[Payload]) -> list[tuple[Pay
         columns = _decode_items(data)
         if len(columns) == width:
             found = [keys if column is None else column for column in columns]
-            return list(zip(*found, strict=True))
+            tuples = list(zip(*found, strict=True))
+            _check_rows(len(tuples), keys)
+            return tuples
     except (msgspec.MsgspecError, RecursionError, ValueError) as error:
         raise StateError(f"Stored values are damaged: {error}.") from error
     raise StateError(f"Stored values are damaged: {len(columns)} items instead of {width}.")
+
+
+def _check_rows(count: int, keys: Sequence[Payload]) -> None:
+    if count != len(keys):
+        raise StateError(f"Stored values are damaged: {count} for {len(keys)} keys.")

@@ -31,6 +31,11 @@ of all costs a fraction of what it takes to find and store the changed ones."""
 _LEAVE: Final = 4 / 3
 """How much fewer must change until it is no longer hot, so that it does not go to and fro."""
 
+_COOL_EPOCHS: Final = 16
+"""For so many snapshots a table that was hot is not hot again: whether values that are equal and
+the same, such as True, were written anew cannot be seen in it, and so it may have seemed to cool.
+"""
+
 _UNSURE_EPOCHS: Final = 16
 """For so many snapshots values that can be changed in place count as changed."""
 
@@ -74,6 +79,7 @@ class TrackedTable(MutableMapping[Payload, Payload]):
 
     __slots__ = (
         "_base_from",
+        "_cool_left",
         "_deleted",
         "_is_busy",
         "_is_hot",
@@ -92,6 +98,7 @@ class TrackedTable(MutableMapping[Payload, Payload]):
         self._base_from = base_from
         self._is_hot = False
         self._is_busy = False
+        self._cool_left = 0
         self._records = 0
         self._sample: dict[Payload, Payload] = {}
         self._unsure_left = _UNSURE_EPOCHS
@@ -193,13 +200,16 @@ class TrackedTable(MutableMapping[Payload, Payload]):
         before = len(self.base)
         self.base.update(delta)
         known = len(delta) - (len(self.base) - before)
-        self._is_busy = before >= self._base_from and known * _share_of(delta) >= before
+        self._cool_left = max(0, self._cool_left - 1)
+        may_be_hot = before >= self._base_from and not self._cool_left
+        self._is_busy = may_be_hot and known * _share_of(delta) >= before
         limit = max(2 * len(self.base), self._base_from)
         is_base = self._wants_base or self._stored + changed > limit
         self._stored = len(self.base) if is_base else self._stored + changed
         self._wants_base = False
         if is_base:
-            return TableChanges(self.base, [], True, self._key_columns)
+            # Kept only for a table that is stored whole again and again.
+            return TableChanges(self.base, [], True, self._key_columns if self._is_busy else [])
         return TableChanges(delta, gone, False, [])
 
     def settle(self) -> None:
@@ -207,8 +217,9 @@ class TrackedTable(MutableMapping[Payload, Payload]):
         self._deleted.clear()
         if self._is_hot:
             if not self._is_busy:
-                self._is_hot = False
+                self._is_hot, self._cool_left = False, _COOL_EPOCHS
                 self._sample = {}
+                self._key_columns.clear()
                 self.base.update(self.delta)
                 self.delta.clear()
             return

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -147,6 +148,17 @@ def test_the_key_in_a_value_may_be_anything_that_a_key_may_be() -> None:
     column = encode_values(CODEC, iter(values), keys)
 
     assert exactly(decode_values(CODEC, column, keys)) == exactly(values)
+
+
+@pytest.mark.parametrize("block", [[2, 1, [["a"]]], [2, 1, [["a", "b", "c"]]], [2, 0, ["a"]]])
+def test_a_block_of_more_or_fewer_values_than_keys_is_reported(block: list[Any]) -> None:
+    """Values would go to other keys than theirs, or be lost at the end without a word."""
+    column = b"\xc1" + msgspec.msgpack.encode([block, [2, 1, [["d", "e"]]]])
+
+    with pytest.raises(StateError, match="damaged"):
+        decode_values(CODEC, column, ["k1", "k2", "k3", "k4"])
+    with pytest.raises(StateError, match="damaged"):
+        split_values(CODEC, column, ["k1", "k2", "k3", "k4"])
 
 
 def test_damaged_columns_are_reported() -> None:
