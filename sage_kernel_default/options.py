@@ -15,14 +15,20 @@ class DefaultOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """What can be set of the embedded kernel."""
 
     frame_size: Annotated[
-        int, msgspec.Meta(ge=1, le=65_536, description="Most records that a step takes at once.")
+        int,
+        msgspec.Meta(
+            ge=1,
+            le=65_536,
+            description="Most records that a step takes at once; 1024 in process lanes.",
+        ),
     ] = 16_384
     flush_ms: Annotated[
         float,
         msgspec.Meta(
             gt=0,
             le=1000,
-            description="Milliseconds that a step may work on a frame before its results go on.",
+            description="Milliseconds that a step may work on a frame before its results go on; at "
+            "least 8 where they go to no other task.",
         ),
     ] = 2.0
     channel_capacity: Annotated[

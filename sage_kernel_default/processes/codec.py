@@ -37,6 +37,8 @@ __all__ = [
 OUT_OF_BAND_BYTES: Final = 64 * 1024
 _MANY: Final = 16
 """Tuples that are worth to be turned into columns."""
+_WIDEST: Final = 16
+"""Items of such a tuple: what each one costs beside them is little for longer ones."""
 _Columns: TypeAlias = tuple[list[Payload], list[Payload] | None, list[int | None] | None]
 
 
@@ -106,7 +108,7 @@ def encode_frame(
         ValueEncodingError: A value or key cannot travel; the message shows the first such.
     """
     try:
-        return encode((_parted(values) or values, keys, times))
+        return encode((_parted(values, keys) or values, keys, times))
     except ValueEncodingError:
         for number, value in enumerate(values):
             try:
@@ -118,10 +120,16 @@ def encode_frame(
         raise
 
 
-def _parted(values: list[Payload]) -> tuple[Sequence[Payload], ...] | None:
+def _parted(
+    values: list[Payload], keys: list[Payload] | None
+) -> tuple[Sequence[Payload], ...] | None:
     """Return the columns of tuples that are nothing else and of one length; None for others."""
-    if len(values) < _MANY or type(values[0]) is not tuple or not values[0]:
+    if len(values) < _MANY or type(values[0]) is not tuple:
         return None
+    if not 0 < len(values[0]) <= _WIDEST:
+        return None
+    if keys and keys[0] is values[0]:
+        return None  # records that are their own keys travel once, as the objects that they are
     # Of the very type: what derives from it, such as a named tuple, must arrive as that.
     if list(map(type, values)).count(tuple) < len(values):
         return None

@@ -60,6 +60,44 @@ def test_a_sink_that_may_fail_is_blamed_itself(env: LocalEnvironment) -> None:
     assert (failure.step, failure.record) == ("culprit", "7")
 
 
+def test_what_a_filter_kept_is_in_the_list_also_if_a_later_record_fails(
+    env: LocalEnvironment,
+) -> None:
+    """A failure must not take the results before it along."""
+    found: list[int] = []
+    odd = env.from_collection(range(10)).filter(lambda data: data % 2 == 1)
+    odd.map(boom_at_7, name="careful").sink(found.append, name="list")
+
+    failure = failure_of(env)
+
+    assert (failure.step, failure.record) == ("careful", "7")
+    assert found == [1, 3, 5]
+
+
+def test_user_code_sees_the_list_of_a_sink_as_it_is_after_each_record() -> None:
+    """A filter that looks for a record among the results is the shortest way to drop doubles."""
+    with LocalEnvironment("large frames") as env:
+        found: list[int] = []
+        doubles = env.from_collection([number // 100 for number in range(5000)])
+        doubles.filter(lambda data: data not in found).sink(found.append)
+
+        env.submit(autostop=True)
+
+    assert found == [*range(50)]
+
+
+def test_two_branches_into_one_list_take_turns_record_by_record(env: LocalEnvironment) -> None:
+    """Whoever reads the list finds together what belongs to one record."""
+    found: list[str] = []
+    numbers = env.from_collection(range(4))
+    numbers.filter(lambda data: data > 0).map(lambda data: f"a{data}").sink(found.append)
+    numbers.filter(lambda data: data > 1).map(lambda data: f"b{data}").sink(found.append)
+
+    env.submit(autostop=True)
+
+    assert found == ["a1", "a2", "b2", "a3", "b3"]
+
+
 @pytest.mark.parametrize("change", ["clear", "shrink"])
 def test_a_list_that_is_changed_while_it_is_read_is_delivered_as_it_was(
     env: LocalEnvironment, change: str

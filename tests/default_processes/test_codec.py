@@ -148,6 +148,18 @@ def test_a_frame_of_tuples_carries_no_tuples() -> None:
     assert columns == (("key",) * 1000, tuple(map(float, range(1000))))
 
 
+def test_records_that_are_their_own_keys_travel_once() -> None:
+    """Columns would send the parts of each record a second time, beside the key."""
+    records = [(f"text {number}", number) for number in range(64)]
+
+    encoded = encode_frame(records, [*records])
+    values, keys, _ = decode_frame(encoded)
+
+    assert values == keys == records
+    assert keys is not None
+    assert all(value is key for value, key in zip(values, keys, strict=True))
+
+
 def test_an_unpicklable_part_of_a_tuple_is_named_with_its_record() -> None:
     """The user knows records; of the columns that they cross in nobody has heard."""
     values: list[Any] = [("a", number) for number in range(100)]
