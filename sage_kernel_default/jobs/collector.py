@@ -25,8 +25,8 @@ class Collector:
     that look is put off each time. So this is done a few times only until the program has had
     such a look in its own time; in between, young objects are looked at as ever.
 
-    Any thread may use it. A program that freezes objects itself does so before its first job, or
-    in the way of ``gc.disable()``: what is frozen in the very moment of a job's start is thawed.
+    Any thread may use it. What the program froze before stays frozen, and then nothing is made
+    old; only what another thread freezes in the very moment of a job's start is thawed.
     """
 
     def __init__(self) -> None:
