@@ -22,6 +22,7 @@ from msgspec.msgpack import Decoder, Encoder, Ext
 
 from sage_kernel_api.errors import StateError
 from sage_kernel_api.storage.builtin_types import FROM_BYTES, FROM_PARTS, TO_BYTES, TO_PARTS, Code
+from sage_kernel_api.storage.scalars import SCALARS
 from sage_kernel_api.storage.signed_pickle import SignedPickle
 from sage_kernel_api.storage.state_classes import (
     StateClass,
@@ -48,8 +49,6 @@ MAX_DEPTH: Final = 100
 MAX_VALUE_BYTES: Final = 256 * 1024 * 1024
 """Largest encoding of one value or column, in bytes."""
 
-# What msgpack has itself, and gives back with the type that it took.
-_SCALARS: Final[frozenset[type[Any]]] = frozenset({type(None), bool, int, float, str, bytes})
 _encode = Encoder().encode
 # From how many bytes on the nesting of an extension is counted; fewer hold half as many levels at
 # most, which fit on any stack.
@@ -61,7 +60,7 @@ _TUPLE: Final[frozenset[type[Any]]] = frozenset({tuple})
 
 def _are_plain_tuples(values: Sequence[Payload]) -> bool:
     """Tell whether all are tuples of scalars: what most columns hold that are not scalars alone."""
-    return _TUPLE.issuperset(map(type, values)) and _SCALARS.issuperset(
+    return _TUPLE.issuperset(map(type, values)) and SCALARS.issuperset(
         map(type, chain.from_iterable(values))
     )
 
@@ -127,7 +126,7 @@ class ValueCodec:
             StateError: It holds an object of a type that is not allowed, contains itself, is
                 nested deeper than `MAX_DEPTH`, or is larger than `MAX_VALUE_BYTES`.
         """
-        if type(value) in _SCALARS:
+        if type(value) in SCALARS:
             try:
                 data = _encode(value)
             except (OverflowError, UnicodeEncodeError):
@@ -196,7 +195,7 @@ class ValueCodec:
     ) -> Sequence[Payload]:
         if is_careful:
             return [self._lower(value, depth, is_careful) for value in values]
-        if _SCALARS.issuperset(map(type, values)):
+        if SCALARS.issuperset(map(type, values)):
             return values
         if depth < MAX_DEPTH and _are_plain_tuples(values):
             return [*map(_as_tuple, map(_encode, values))]
@@ -204,9 +203,9 @@ class ValueCodec:
         for value in values:
             kind = type(value)
             # Most values are one of these two; each further call would be felt.
-            if kind in _SCALARS:
+            if kind in SCALARS:
                 lowered.append(value)
-            elif kind is tuple and depth < MAX_DEPTH and _SCALARS.issuperset(map(type, value)):
+            elif kind is tuple and depth < MAX_DEPTH and SCALARS.issuperset(map(type, value)):
                 lowered.append(Ext(Code.TUPLE, _encode(value)))
             else:
                 lowered.append(self._lower(value, depth, is_careful))
@@ -215,7 +214,7 @@ class ValueCodec:
     def _lower(self, value: Payload, depth: int, is_careful: bool) -> Payload:
         """Return what msgspec encodes as the format wants it; the type of *value* is looked at."""
         kind = type(value)
-        if kind in _SCALARS:
+        if kind in SCALARS:
             return _lower_scalar(value) if is_careful else value
         if depth >= MAX_DEPTH:
             raise _too_deep()

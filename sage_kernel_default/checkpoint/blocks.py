@@ -22,6 +22,7 @@ from msgspec.msgpack import Decoder
 
 from sage_kernel_api.errors import StateError
 from sage_kernel_api.storage import value_codec
+from sage_kernel_api.storage.scalars import SCALARS
 from sage_kernel_api.storage.value_codec import ValueCodec, split_column
 from sage_kernel_api.values import Payload
 
@@ -36,7 +37,6 @@ _BLOCKS: Final = b"\xc1"
 _MOST_ITEMS: Final = 16
 """Longer tuples are written as values: columns of so few rows would not pay."""
 
-_SCALARS: Final = frozenset({type(None), bool, int, float, str, bytes})
 _TUPLE: Final = {tuple}
 _GETTERS: Final = tuple(itemgetter(number) for number in range(_MOST_ITEMS))
 
@@ -130,7 +130,7 @@ def _columns_of(block: list[Payload], keys: Sequence[Payload]) -> list[bytes | N
         # The very object, not an equal one: 1 and True are equal, and are not the same.
         if all(map(is_, column, keys)):
             columns.append(None)
-        elif not _SCALARS.issuperset(map(type, column)):
+        elif not SCALARS.issuperset(map(type, column)):
             return None
         else:
             try:

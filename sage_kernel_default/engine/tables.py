@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, MutableMapping
 from itertools import islice
 from typing import Any, Final, NamedTuple
 
+from sage_kernel_api.storage.scalars import SCALARS
 from sage_kernel_api.values import Payload
 
 __all__ = ["MISSING", "TableChanges", "TrackedTable"]
@@ -38,8 +39,6 @@ the same, such as True, were written anew cannot be seen in it, and so it may ha
 
 _UNSURE_EPOCHS: Final = 16
 """For so many snapshots values that can be changed in place count as changed."""
-
-_SCALARS: Final = frozenset({type(None), bool, int, float, str, bytes})
 
 
 class TableChanges(NamedTuple):
@@ -253,4 +252,4 @@ def _share_of(entries: Mapping[Payload, Payload]) -> int:
 def _is_flat(value: Payload) -> bool:
     """True for scalars and tuples of them: cheap to store, and never changed in place."""
     kind = type(value)
-    return kind in _SCALARS or (kind is tuple and _SCALARS.issuperset(map(type, value)))
+    return kind in SCALARS or (kind is tuple and SCALARS.issuperset(map(type, value)))
