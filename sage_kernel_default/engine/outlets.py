@@ -5,7 +5,7 @@ Layer: engine.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import repeat
 from typing import Final
 
@@ -20,7 +20,7 @@ from sage_kernel_default.engine.tally import EdgeCounters
 from sage_kernel_default.engine.termination import LoopMonitor
 from sage_kernel_default.plan import Edge
 
-__all__ = ["Outlet"]
+__all__ = ["Outlet", "least_fitting"]
 
 _CACHED_KEYS: Final = 65_536
 
@@ -71,12 +71,7 @@ class Outlet:
     @property
     def fitting(self) -> int | None:
         """Return how many records a frame should have at most; see `Channel`."""
-        least = None
-        for channel in self.channels:
-            fits = channel.fitting
-            if fits is not None and (least is None or fits < least):
-                least = fits
-        return least
+        return least_fitting(self.channels)
 
     @property
     def is_full(self) -> bool:
@@ -194,3 +189,13 @@ class Outlet:
             self.routes.clear()
         self.routes[key] = share = self._shares[owner]
         return share
+
+
+def least_fitting(ends: Iterable[Channel | Outlet]) -> int | None:
+    """Return how many records a frame for all of *ends* should have at most; None for any."""
+    least = None
+    for end in ends:
+        fits = end.fitting
+        if fits is not None and (least is None or fits < least):
+            least = fits
+    return least

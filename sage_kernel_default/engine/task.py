@@ -18,6 +18,7 @@ from sage_kernel_default.engine.failures import step_error
 from sage_kernel_default.engine.inlets import Inlet, TakenRecords
 from sage_kernel_default.engine.marks import Mark, Watermark
 from sage_kernel_default.engine.operators import Operator
+from sage_kernel_default.engine.outlets import least_fitting
 from sage_kernel_default.engine.pacing import Pacer
 from sage_kernel_default.engine.ports import (
     DONE,
@@ -283,7 +284,7 @@ class Task:
         inlet.segment.run(values, keys, times or [])
         self._settle(wiring)
         self._move_time(wiring)
-        self._pace.took(self._worked_until - begun, count, fitting=_fitting(wiring))
+        self._pace.took(self._worked_until - begun, count, fitting=least_fitting(wiring.outlets))
         return PROGRESSED
 
     def _take_mark(self, wiring: Wiring, inlet: Inlet, mark: Mark) -> Outcome:
@@ -359,7 +360,7 @@ class Task:
             count,
             waited_s=polled - begun,
             sent_s=self._clock.now_s() - self._worked_until,
-            fitting=_fitting(wiring),
+            fitting=least_fitting(wiring.outlets),
         )
         self._has_source_ended = poll.status == "ended"
         if poll.status == "idle":
@@ -475,12 +476,3 @@ class Task:
 
     def _begin(self, step_id: str) -> None:
         self.working_on = step_id
-
-
-def _fitting(wiring: Wiring) -> int | None:
-    least = None
-    for outlet in wiring.outlets:
-        fits = outlet.fitting
-        if fits is not None and (least is None or fits < least):
-            least = fits
-    return least
