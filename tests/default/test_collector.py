@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import threading
 import weakref
 from collections.abc import Iterator
 
@@ -12,6 +13,7 @@ from sage_kernel_api import LocalEnvironment
 from sage_kernel_default.jobs.collector import Collector
 
 OLDEST = 2
+_AT_ONCE = 8
 
 
 class Ring:
@@ -76,6 +78,23 @@ def test_objects_age_again_once_the_program_has_looked_at_all_of_them() -> None:
     collector.age_all()
 
     assert is_old(younger)
+
+
+def test_jobs_that_start_together_take_none_of_each_others_objects_for_frozen() -> None:
+    """Otherwise one such moment would make all later jobs of a server slower."""
+    collector = Collector()
+    threads = [threading.Thread(target=collector.age_all) for _ in range(_AT_ONCE)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    gc.collect()
+    young = Ring()
+    collector.age_all()
+
+    assert gc.get_freeze_count() == 0
+    assert is_old(young)
 
 
 def test_a_collector_that_was_switched_off_stays_out_of_it() -> None:

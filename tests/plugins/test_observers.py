@@ -20,7 +20,7 @@ from sage_kernel_api.plugins import (
     observers,
     remove_observer,
 )
-from sage_kernel_api.values import CheckpointId, JobId, JobState
+from sage_kernel_api.values import CheckpointId, JobId, JobState, JobStatus
 from tests.plugins.fake_kernel import add_distribution
 
 
@@ -83,6 +83,24 @@ def test_an_observer_sees_the_whole_life(watcher: Watcher) -> None:
     notify_kernel_stopped("k")
 
     assert watcher.seen == ["k started", "j running", "checkpoint c", "k stopped"]
+
+
+def test_a_status_is_looked_at_only_if_somebody_is_told(watcher: Watcher) -> None:
+    """Each move of a job would pay for a look at all its counters, which nobody wants."""
+    looks: list[str] = []
+
+    def look() -> JobStatus:
+        looks.append("look")
+        return JobStatus(
+            job_id=JobId("j-1"), name="j", state=JobState.RUNNING, steps={}, edges=[], attempt=1
+        )
+
+    notify_job_status("mine", look)
+    assert (looks, watcher.seen) == (["look"], ["j-1 running"])
+
+    assert remove_observer(watcher)
+    notify_job_status("mine", look)
+    assert looks == ["look"]
 
 
 @pytest.mark.parametrize("error", [ValueError("bad day"), SystemExit(1)])
