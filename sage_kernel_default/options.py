@@ -19,7 +19,7 @@ class DefaultOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         msgspec.Meta(
             ge=1,
             le=65_536,
-            description="Most records that a step takes at once; 1024 in process lanes.",
+            description="Most records that a step takes at once; at most 1024 in process lanes.",
         ),
     ] = 16_384
     flush_ms: Annotated[

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 
 from benchmarks import sage
@@ -24,8 +23,15 @@ def cases(kernel: str) -> Sequence[Case]:
         LocalSide(SAGE, partial(_sage, kernel), "process lanes=2"),
     )
     aims = (Aim(at_least=1.8),)
-    case = Case("cpu", "lanes=2", sides, 100_000, 500, peers=True, aims=aims, scales=False)
-    return (replace(case, repetitions=3),)
+    return (
+        Case(
+            *("cpu", "lanes=2", sides, 100_000, 500),
+            peers=True,
+            aims=aims,
+            scales=False,
+            repetitions=3,
+        ),
+    )
 
 
 def _hand(size: int) -> Sample:

@@ -117,6 +117,7 @@ class NextLayers:
         """Give the keys a row of their own, or that of an older segment with the same keys."""
         owner = (ref.step, ref.index, ref.table)
         digest = digest_of(*owner, keys)
+        # Also a row of this epoch that merging made superfluous: it is written once it is used.
         row = self._key_rows.get((owner, digest))
         if row is None:
             row = self._key_rows[owner, digest] = self._take_id(keys)

@@ -98,7 +98,10 @@ def keyed_changes(operator: Operator, codec: ValueCodec) -> list[KeyedChanges]:
     for name, table in operator.context.tables.items():
         if isinstance(table, TrackedTable) and (changes := table.take_changes(records)) is not None:
             found += pack_table(
-                *(codec, name, changes.entries, changes.deleted),
+                codec,
+                name,
+                changes.entries,
+                changes.deleted,
                 is_base=changes.is_base,
                 key_columns=changes.key_columns,
             )

@@ -31,7 +31,6 @@ Eight frames of the largest kind: with four, both ends of a channel of 1 MB arra
 that is on its way (an eighth slower). A quarter of the arena, so several such channels find room.
 """
 
-
 _FRAME_BYTES: Final = 2 * 1024 * 1024
 """A frame of more is long under way: its first record would wait for the last one."""
 

@@ -99,7 +99,7 @@ def _link(descriptor: int) -> Link:
 _YOUNG_OBJECTS: Final = 100_000
 
 _FRAME_RECORDS: Final = 1024
-"""A lane exchanges most of its frames; larger ones leave the processor's caches on their way."""
+"""Small tuples in larger frames leave a core's cache before the next task reads them."""
 
 _FLUSH_FACTOR: Final = 8
 """A frame between processes costs about 0.2 ms at its ends, and wakes two threads there while

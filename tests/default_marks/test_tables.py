@@ -61,7 +61,10 @@ class _TableMachine(RuleBasedStateMachine):
         changes = self.table.take_changes(self.records)
         if changes is not None:
             chunks = pack_table(
-                *(_CODEC, "t", changes.entries, changes.deleted),
+                _CODEC,
+                "t",
+                changes.entries,
+                changes.deleted,
                 is_base=changes.is_base,
                 key_columns=changes.key_columns,
             )
