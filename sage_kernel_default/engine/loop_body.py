@@ -37,8 +37,9 @@ _BREATHE_AFTER: Final = 4096
 class LoopBody:
     """The lines, with who is to blame if one fails.
 
-    Which variable has the event time of the record at hand depends on the branch only: it is
-    changed where a step assigns times, and back when all that is behind that step was written.
+    Two things depend on the branch only, and are put back when all that is behind a step was
+    written: which variable has the event time of the record at hand, and whether one record of
+    the run may pass the branch several times, as the items of a flatmap.
     """
 
     def __init__(self, draft: LoopDraft, time: str) -> None:
@@ -46,6 +47,7 @@ class LoopBody:
         self._w = draft
         self._here: Blame | None = None
         self._time = time
+        self._is_among_items = False
 
     def step(
         self,
@@ -100,7 +102,7 @@ class LoopBody:
         here = self._here or (op, value, key)
         if kind == KIND_MAP:
             op.counters.keeps_count = True
-            result = f"{w.bind('map', op.call)}({value})"
+            result = f"{w.called('map', op.call)}{value})"
             if self._is_taken_without_fail(op):
                 # One line for both: a variable in between would cost, and nobody asks for it.
                 self._feed(op, result, key, count, indent, blame=here)
@@ -109,18 +111,18 @@ class LoopBody:
                 self._line(indent, f"{variable} = {result}", here)
                 self._feed(op, variable, key, count, indent)
         elif kind == KIND_FILTER:
-            self._line(indent, f"if {w.bind('filter', op.call)}({value}):", here)
+            self._line(indent, f"if {w.called('filter', op.call)}{value}):", here)
             self._feed_counted(op, value, key, indent + 1)
         elif kind == KIND_FLATMAP:
             self._flatmap(op, value, key, indent)
         elif kind == KIND_KEY_BY:
             new_key = w.variable("k")
-            self._line(indent, f"{new_key} = {w.bind('key_by', op.call)}({value})", here)
+            self._line(indent, f"{new_key} = {w.called('key_by', op.call)}{value})", here)
             op.counters.keeps_count = True
             self._feed(op, value, new_key, count, indent)
         elif kind == KIND_ASSIGN_TIME:
             time = w.variable("t")
-            self._line(indent, f"{time} = {w.bind('assign_time', op.call)}({value})", here)
+            self._line(indent, f"{time} = {w.called('assign_time', op.call)}{value})", here)
             op.counters.keeps_count = True
             self._feed(op, value, key, count, indent, time)
         elif kind == KIND_REDUCE:
@@ -131,7 +133,7 @@ class LoopBody:
             index = str(op.input_index(edge))
             if op.issue_ticket is not None:
                 index = f"{w.bind('ticket', op.issue_ticket)}({index}, {self._time})"
-            call = f"{w.bind('process', op.process)}({value}, {index})"
+            call = f"{w.called('process', op.process)}{value}, {index})"
             self._line(indent, call, here)
 
     def _sink(self, op: Operator, value: str, indent: int) -> None:
@@ -140,17 +142,17 @@ class LoopBody:
             # Written out: the interpreter has a fast path for it, and none for a bound method.
             self._line(indent, f"{w.bind('found', found)}.append({value})", here)
         else:
-            self._line(indent, f"{w.bind('sink', op.call)}({value})", here)
+            self._line(indent, f"{w.called('sink', op.call)}{value})", here)
 
     def _flatmap(self, op: Operator, value: str, key: str, indent: int) -> None:
         w, here = self._w, (op, value, key)
         items, item, limit = w.variable("items"), w.variable("v"), w.variable("limit")
         collected, merge = w.bind("collected", op.collected), w.bind("merge", _merge)
-        count = w.count("0")
+        count = w.count()
         op.counters.outs.append(w.place(count))
         watched = w.bind("watched", _watch(w.breathe, op.collected, *w.place(count)))
         w.at_start(f"{limit} = {_BREATHE_AFTER}")
-        self._line(indent, f"{items} = {w.bind('flatmap', op.call)}({value})", here)
+        self._line(indent, f"{items} = {w.called('flatmap', op.call)}{value})", here)
         self._line(indent, f"if {collected}: {items} = {merge}({collected}, {items})", here)
         # A short list is counted at once. A copy, since the user's code may change the list
         # while it is read. Everything else is counted, and may be paused, item by item.
@@ -164,7 +166,9 @@ class LoopBody:
         self._line(indent, f"elif {items} is None: {items} = ()", here)
         self._line(indent, f"else: {items} = {watched}({items})", here)
         self._line(indent, f"for {item} in {items}:", here)
+        outside, self._is_among_items = self._is_among_items, True
         self._feed(op, item, key, count, indent + 1)
+        self._is_among_items = outside
 
     def _reduce(self, op: Operator, value: str, key: str, count: str, indent: int) -> None:
         w, here = self._w, (op, value, key)
@@ -172,9 +176,9 @@ class LoopBody:
             self._reduce_tracked(op, op.table, value, key, count, indent)
             return
         table, result = w.bind("table", op.table), w.variable("v")
-        call = w.bind("reduce", op.call)
+        call = w.called("reduce", op.call)
         self._line(indent, f"if {key} in {table}:", here)
-        self._line(indent + 1, f"{result} = {table}[{key}] = {call}({table}[{key}], {value})", here)
+        self._line(indent + 1, f"{result} = {table}[{key}] = {call}{table}[{key}], {value})", here)
         self._line(indent, f"else: {result} = {table}[{key}] = {value}", here)
         op.counters.keeps_count = True
         self._feed(op, result, key, count, indent)
@@ -185,11 +189,11 @@ class LoopBody:
         # Both layers are exact dictionaries, so that the interpreter's fast paths fit.
         w, here = self._w, (op, value, key)
         delta, base = w.bind("delta", table.delta), w.bind("base", table.base)
-        call, result = w.bind("reduce", op.call), w.variable("v")
+        call, result = w.called("reduce", op.call), w.variable("v")
         self._line(indent, f"if {key} in {delta}:", here)
-        self._line(indent + 1, f"{result} = {delta}[{key}] = {call}({delta}[{key}], {value})", here)
+        self._line(indent + 1, f"{result} = {delta}[{key}] = {call}{delta}[{key}], {value})", here)
         self._line(indent, f"elif {key} in {base}:", here)
-        self._line(indent + 1, f"{result} = {delta}[{key}] = {call}({base}[{key}], {value})", here)
+        self._line(indent + 1, f"{result} = {delta}[{key}] = {call}{base}[{key}], {value})", here)
         self._line(indent, f"else: {result} = {delta}[{key}] = {value}", here)
         op.counters.keeps_count = True
         self._feed(op, result, key, count, indent)
@@ -215,7 +219,9 @@ class LoopBody:
             item = w.variable("v")
             self._line(indent, f"if {ok}:", None)
             self._line(indent + 1, f"for {item} in {result}:", here)
+            outside, self._is_among_items = self._is_among_items, True
             self._feed_counted(op, item, key, indent + 2, may_be_many=True)
+            self._is_among_items = outside
         elif op.kind == KIND_ASSIGN_TIME:
             self._line(indent, f"if {ok}:", None)
             self._feed_counted(op, value, key, indent + 1, time=result)
@@ -239,9 +245,13 @@ class LoopBody:
         time: str | None = None,
     ) -> None:
         w = self._w
-        count = w.count()
+        # A float is counted up faster than an int beyond 256, and as exactly in one frame.
+        count = w.count("0.0" if self._is_among_items else "0")
         op.counters.outs.append(w.place(count))
-        self._line(indent, f"{count} += 1.0", None)
+        if self._is_among_items:
+            self._line(indent, f"{count} += 1.0", None)
+        else:
+            self._line(indent, f"{count} = {w.following()}[{count}]", None)
         if may_be_many:
             limit = w.variable("limit")
             w.at_start(f"{limit} = {_BREATHE_AFTER}")

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from types import FunctionType, MethodType
 from typing import Any
 
 from sage_kernel_default.engine.operators import Operator
 from sage_kernel_default.engine.segments import Buffer
+from sage_kernel_default.engine.successors import USUAL_COUNT, successors
 from sage_kernel_default.engine.tally import EdgeCounters
 from sage_kernel_default.plan import Edge
 
@@ -45,6 +47,7 @@ class LoopDraft:
     prologue: list[str] = field(default_factory=list)
     epilogue: list[str] = field(default_factory=list)
     _fresh: int = 0
+    _following: str = ""
 
     def bind(self, stem: str, thing: object) -> str:
         """Return a new name of the loop that stands for *thing*."""
@@ -58,14 +61,34 @@ class LoopDraft:
         self._fresh += 1
         return f"{stem}_{self._fresh}"
 
-    def count(self, start: str = "0.0") -> str:
+    def count(self, start: str = "0") -> str:
         """Return a new counter that begins anew in each run."""
-        # A float is counted up faster than an int beyond 256, and as exactly in one frame.
         name = f"n_{len(self.counts)}"
         self.counts.append(name)
         self.prologue.append(f"{name} = {start}")
         self.tally.append(0)
         return name
+
+    def following(self) -> str:
+        """Return the list that counts a run's records, each once at most: ``n = following[n]``."""
+        if not self._following:
+            self._following = self.bind("following", successors(USUAL_COUNT))
+            longer = self.bind("longer", successors)
+            first = self.counts[0]
+            self.prologue.append(
+                f"if {first} > {USUAL_COUNT}: {self._following} = {longer}({first})"
+            )
+        return self._following
+
+    def called(self, stem: str, call: Callable[..., Any]) -> str:
+        """Return the beginning of a call: all but the arguments and the closing bracket.
+
+        A method is called as the function that it is, with its object: so the interpreter need
+        not take a bound method apart each time.
+        """
+        if isinstance(call, MethodType) and isinstance(call.__func__, FunctionType):
+            return f"{self.bind(stem, call.__func__)}({self.bind('self', call.__self__)}, "
+        return f"{self.bind(stem, call)}("
 
     def place(self, count: str) -> tuple[list[int], int]:
         """Return where a counter is added up."""

@@ -163,6 +163,59 @@ def _count_to(count: int) -> Iterator[int]:
     yield from range(count)
 
 
+def test_a_filter_counts_frames_beyond_the_usual_size() -> None:
+    """Such frames are counted in another way than all others."""
+    options = "default?frame_size=65536&flush_ms=1000"
+    with LocalEnvironment("large frames", kernel=options) as env:
+        found: list[int] = []
+        numbers = env.from_collection(range(200_000))
+        numbers.filter(lambda data: data % 3 > 0, name="thirds").sink(found.append)
+
+        env.submit(autostop=True)
+
+        assert found == [data for data in range(200_000) if data % 3]
+        assert env.status()["steps"]["thirds"]["records_out"] == len(found)
+        assert all(not edge["in_flight"] for edge in env.status()["edges"])
+
+
+@pytest.mark.parametrize("skip", [False, True], ids=["plain", "guarded"])
+def test_a_filter_counts_more_items_than_its_frame_had_records(
+    env: LocalEnvironment, skip: bool
+) -> None:
+    """One record can become any number of items: no bound that a frame gives holds for them."""
+    found: list[int] = []
+    items = env.from_collection([150_000, 3]).flatmap(range)
+    items.set_policies(on_error="skip" if skip else "fail")
+    items.filter(lambda data: data % 3 > 0, name="thirds").sink(found.append)
+
+    env.submit(autostop=True)
+
+    assert len(found) == 150_000 * 2 // 3 + 2
+    assert env.status()["steps"]["thirds"]["records_out"] == len(found)
+    assert all(not edge["in_flight"] for edge in env.status()["edges"])
+
+
+class Shifted(MapFunction[int, int]):
+    """A method that needs its object, and fails for one record."""
+
+    def __init__(self, by: int) -> None:
+        self._by = by
+
+    def execute(self, data: int) -> int:
+        return boom_at_7(data) + self._by
+
+
+def test_a_class_whose_method_fails_is_named_with_its_record(env: LocalEnvironment) -> None:
+    """Methods are called as functions with their object; blame must not get lost by that."""
+    found: list[int] = []
+    env.from_collection(range(10)).map(Shifted, 100, name="shifted").sink(found.append)
+
+    failure = failure_of(env)
+
+    assert (failure.step, failure.record) == ("shifted", "7")
+    assert found == [100 + data for data in range(7)]
+
+
 def test_more_keys_than_are_remembered_still_reach_one_instance_each(
     env: LocalEnvironment,
 ) -> None:
