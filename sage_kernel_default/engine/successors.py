@@ -14,7 +14,7 @@ from typing import Final
 
 __all__ = ["USUAL_COUNT", "successors"]
 
-USUAL_COUNT: Final = 16_384
+USUAL_COUNT: Final = 65_536
 """As many records as a frame has at most, unless the options say otherwise."""
 
 _MOST_KEPT: Final = 131_072

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, cast
+from typing import Final, Literal, cast
 
 from sage_kernel_api.errors import ChannelClosedError, StepError
 from sage_kernel_api.runnable import AsyncOutcome, SourcePoll, SourceRunnable
@@ -42,6 +42,9 @@ _ROOM = Outcome("idle", "room downstream")
 _INPUT = Outcome("idle", "input")
 _CALLS = Outcome("idle", "asynchronous calls")
 _COMMIT = Outcome("idle", "the last checkpoint")
+
+_SPILL_AFTER: Final = 65_536
+"""Records that one call of a step may emit before they go on in the middle of it."""
 
 
 @dataclass(slots=True)
@@ -90,7 +93,7 @@ class Task:
         self._left_s: float | None = None
         self._worked_until = 0.0
         self._last_wait = ""
-        self._spill_after = pace.most * 4
+        self._spill_after = min(pace.most * 4, _SPILL_AFTER)
         self._broken: BaseException | None = None
         self._waited_s = 0.0
         self.has_open_calls = False

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sage_kernel_api import LocalEnvironment, MapFunction
+from sage_kernel_api import LocalEnvironment, MapFunction, ProcessFunction, ProcessOutput
 from sage_kernel_api.errors import JobFailedError, StepError
 
 
@@ -163,19 +163,24 @@ def _count_to(count: int) -> Iterator[int]:
     yield from range(count)
 
 
-def test_a_filter_counts_frames_beyond_the_usual_size() -> None:
-    """Such frames are counted in another way than all others."""
-    options = "default?frame_size=65536&flush_ms=1000"
-    with LocalEnvironment("large frames", kernel=options) as env:
-        found: list[int] = []
-        numbers = env.from_collection(range(200_000))
-        numbers.filter(lambda data: data % 3 > 0, name="thirds").sink(found.append)
+class Spread(ProcessFunction[int, int]):
+    def process(self, value: int, out: ProcessOutput[int]) -> None:
+        for number in range(value):
+            out.collect(number)
 
-        env.submit(autostop=True)
 
-        assert found == [data for data in range(200_000) if data % 3]
-        assert env.status()["steps"]["thirds"]["records_out"] == len(found)
-        assert all(not edge["in_flight"] for edge in env.status()["edges"])
+@pytest.mark.parametrize("records", [65_536, 65_537, 100_000, 150_000])
+def test_a_filter_counts_whatever_comes_at_once(env: LocalEnvironment, records: int) -> None:
+    """A step that may skip a record keeps all that it emits for it: more than any frame."""
+    found: list[int] = []
+    spread = env.from_collection([records, 3]).process(Spread).set_policies(on_error="skip")
+    spread.filter(lambda data: data % 3 > 0, name="thirds").sink(found.append)
+
+    env.submit(autostop=True)
+
+    assert found == [*(data for data in range(records) if data % 3), 1, 2]
+    assert env.status()["steps"]["thirds"]["records_out"] == len(found)
+    assert all(not edge["in_flight"] for edge in env.status()["edges"])
 
 
 @pytest.mark.parametrize("skip", [False, True], ids=["plain", "guarded"])
