@@ -28,8 +28,8 @@ class DefaultOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
             gt=0,
             le=1000,
             description="Milliseconds that a step may work on a frame before its results go on; at "
-            "least 8 where they go to no other task. Busy process lanes take up to 8 times as long, "
-            "and 32 times with many records behind.",
+            "least 8 where they go to no other task. Busy process lanes take up to 8 times as "
+            "long, and 32 times with many records behind.",
         ),
     ] = 2.0
     channel_capacity: Annotated[

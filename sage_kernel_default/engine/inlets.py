@@ -80,6 +80,11 @@ class Inlet:
         )
 
     @property
+    def behind(self) -> int:
+        """Return how many records had come with those that were taken last, and are still here."""
+        return max(0, len(self._frame.values) - self._position)
+
+    @property
     def has_ended(self) -> bool:
         """True if no record will come any more."""
         return self._position >= len(self._frame.values) and self.channel.has_ended

@@ -12,6 +12,8 @@ __all__ = ["Pace", "Pacer"]
 
 _LONG_S: Final = 0.02
 _FORGET: Final = 1.25
+_BEHIND_SHARE: Final = 8
+"""A frame may take so small a share of the time for which the records behind it wait anyway."""
 _WAITING_S: Final = 0.00005
 """A source that takes longer for a record is taken for one that waits for it."""
 _SENDING_SHARE: Final = 8
@@ -37,6 +39,7 @@ class Pacer(Protocol):
         waited_s: float = 0.0,
         sent_s: float = 0.0,
         fitting: int | None = None,
+        behind: int = 0,
     ) -> None:
         """Learn from a frame of *count* records; may change `limit`. See `Pace.took`."""
 
@@ -49,12 +52,20 @@ class Pace(Pacer):
     and let a job pause without waiting for hundreds of slow records.
     """
 
-    __slots__ = ("_cost_s", "_target_s", "limit", "most")
+    __slots__ = ("_cost_s", "_patient_s", "_target_s", "limit", "most")
 
-    def __init__(self, most: int, target_s: float) -> None:
-        """Args: target_s: How long a frame should take."""
+    def __init__(self, most: int, target_s: float, patient_s: float = 0.0) -> None:
+        """Take the bounds.
+
+        Args:
+            most: Records of a frame.
+            target_s: How long a frame should take.
+            patient_s: How long it may take while so many records are behind it that they wait
+                for many times as long.
+        """
         self.most = most
         self._target_s = target_s
+        self._patient_s = patient_s
         self._cost_s = 0.0
         self.limit = 1
 
@@ -65,6 +76,7 @@ class Pace(Pacer):
         waited_s: float = 0.0,
         sent_s: float = 0.0,
         fitting: int | None = None,
+        behind: int = 0,
     ) -> None:
         """Learn from a frame of *count* records.
 
@@ -78,6 +90,7 @@ class Pace(Pacer):
                 few at a time: what it has must not wait for what it has not.
             sent_s: What sending the frame took after that.
             fitting: Most records that a frame should have by their size; None for any number.
+            behind: Records that had come with these and are still to be taken.
         """
         if not count:
             return
@@ -89,7 +102,9 @@ class Pace(Pacer):
             return
         cost_s = seconds / count
         self._cost_s = min(cost_s, self._cost_s * _FORGET) if self._cost_s else cost_s
-        in_time = int(self._target_s / self._cost_s) if self._cost_s else most
-        if seconds > _LONG_S:
-            in_time = min(in_time, int(count * _LONG_S / seconds))
+        patient_s = min(self._patient_s, behind * self._cost_s / _BEHIND_SHARE)
+        target_s, long_s = max(self._target_s, patient_s), max(_LONG_S, patient_s)
+        in_time = int(target_s / self._cost_s) if self._cost_s else most
+        if seconds > long_s:
+            in_time = min(in_time, int(count * long_s / seconds))
         self.limit = max(1, min(most, in_time, self.limit * 2))

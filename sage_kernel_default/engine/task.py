@@ -287,7 +287,12 @@ class Task:
         inlet.segment.run(values, keys, times or [])
         self._settle(wiring)
         self._move_time(wiring)
-        self._pace.took(self._worked_until - begun, count, fitting=least_fitting(wiring.outlets))
+        self._pace.took(
+            self._worked_until - begun,
+            count,
+            fitting=least_fitting(wiring.outlets),
+            behind=inlet.behind,
+        )
         return PROGRESSED
 
     def _take_mark(self, wiring: Wiring, inlet: Inlet, mark: Mark) -> Outcome:

@@ -109,6 +109,10 @@ Only a lane that is always busy fills such a frame, and then records wait for it
 as it keeps up, its frames are as small as what arrives while it works on the one before.
 """
 
+_PATIENT_FACTOR: Final = 32
+"""Where hundreds of milliseconds of work have come at once, a result may be held back a little
+longer: each frame takes time from the lanes twice, and there are as many lanes as cores."""
+
 
 class LaneDesk(SnapshotDesk):
     """The job's checkpoints, as the tasks of this lane see them."""
@@ -164,6 +168,7 @@ class _LaneJob(Supervisor):
                 layout.pacing,
                 frame_size=min(layout.pacing.frame_size, _FRAME_RECORDS),
                 flush_s=layout.pacing.flush_s * _FLUSH_FACTOR,
+                patient_s=layout.pacing.flush_s * _PATIENT_FACTOR,
             ),
             surroundings=self._surroundings,
             ended=self._ended.release,

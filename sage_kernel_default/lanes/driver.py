@@ -32,6 +32,8 @@ class Pacing:
     frame_size: int
     flush_s: float
     channel_capacity: int
+    patient_s: float = 0.0
+    """See `Pace`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -210,6 +210,7 @@ class RandomPace(Pacer):
         waited_s: float = 0.0,
         sent_s: float = 0.0,
         fitting: int | None = None,
+        behind: int = 0,
     ) -> None:
         """Draw the next size; what frames cost is no news in a simulation."""
         self.limit = self._draw()

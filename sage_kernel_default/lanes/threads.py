@@ -196,7 +196,7 @@ class ThreadDriver(Driver):
 
     def make_pace(self, name: str, pacing: Pacing) -> Pace:
         """Make a pace that learns from what frames cost."""
-        return Pace(pacing.frame_size, pacing.flush_s)
+        return Pace(pacing.frame_size, pacing.flush_s, pacing.patient_s)
 
     def make_channel(self, name: str, capacity: int | None, writer: Bell, reader: Bell) -> Channel:
         """Make a channel in memory."""

@@ -23,6 +23,22 @@ def test_a_frame_of_slow_records_is_as_long_as_it_may_be_held_back() -> None:
     assert 9 <= after_frames(Pace(4096, 0.0005), 20, per_record_s=5e-5) <= 10
 
 
+def test_a_frame_may_take_longer_where_records_behind_it_wait_for_much_longer() -> None:
+    """A lane that is seconds behind gains nothing from results that come every few milliseconds."""
+    pace = Pace(4096, 0.002, patient_s=0.008)
+
+    def after_frames_with(behind: int) -> int:
+        for _ in range(20):
+            pace.took(pace.limit * 5e-5, pace.limit, behind=behind)
+        return pace.limit
+
+    assert after_frames_with(behind=0) == 40
+    assert after_frames_with(behind=300) == 40, "an eighth of their time is less"
+    assert after_frames_with(behind=800) == 100
+    assert after_frames_with(behind=4000) == 160, "no longer than it may be patient"
+    assert after_frames_with(behind=0) == 40
+
+
 def test_a_source_that_waits_for_its_records_hands_them_on_one_by_one() -> None:
     """A record that has arrived would otherwise wait for the ones after it."""
     assert after_frames(Pace(4096, 0.0005), 20, per_record_s=1e-6, poll_s=1e-4) == 1
