@@ -42,6 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         repetitions=options.repetitions or (3 if options.quick else 9),
         quick=options.quick,
         limit_s=0.1 if options.quick else 1.0,
+        is_most=options.repetitions is not None,
     )
     chosen = options.names or list(WORKLOADS)
     cases = [case for name in chosen for case in WORKLOADS[name](options.kernel)]
@@ -70,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write all figures there")
     parser.add_argument("--kernel", default="default", metavar="SPEC", help="kernel to measure")
     parser.add_argument("--quick", action="store_true", help="small inputs, few repetitions")
-    parser.add_argument("--repetitions", type=int, metavar="N", help="timed rounds (9; quick: 3)")
+    parser.add_argument("--repetitions", type=int, metavar="N", help="most timed rounds")
     parser.add_argument("--no-memory", action="store_true", help="do not measure our own memory")
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--no-peers", action="store_true", help="leave the other engines out")

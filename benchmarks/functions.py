@@ -27,6 +27,7 @@ __all__ = [
     "integers",
     "is_even",
     "many_keys",
+    "many_lines",
     "text_lines",
     "triple",
 ]
@@ -146,6 +147,21 @@ def many_keys(records: int, *, is_skewed: bool) -> list[Pair]:
     ]
     words = [f"word{number}" for number in range(keys)]
     return [(words[number], 1) for number in (*range(keys), *chosen)]
+
+
+def many_lines(words: int) -> list[str]:
+    """Return lines with so many words in all, a seventh as many different ones, as in a text.
+
+    Each word once, then at random as natural language has them: the second half as often as the
+    first, the third a third as often (G. K. Zipf 1949, "Human Behavior and the Principle of Least
+    Effort").
+    """
+    keys = max(1, words // 7)
+    rng = random.Random(2)
+    chosen = (int(keys ** rng.random()) - 1 for _ in range(words - keys))
+    text = [f"word{number}" for number in (*range(keys), *chosen)]
+    step = WORDS_PER_LINE
+    return [" ".join(text[start : start + step]) for start in range(0, len(text), step)]
 
 
 def digest(values: Iterable[Any], *, ordered: bool = True) -> str:

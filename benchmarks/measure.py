@@ -29,14 +29,16 @@ class Effort:
     """How much to measure.
 
     Attributes:
-        repetitions: Timed rounds of a case.
+        repetitions: Timed rounds of a case that names no number of its own.
         quick: Whether to use the small inputs.
         limit_s: A side that would take longer than this for one run gets a smaller input.
+        is_most: No case has more rounds than *repetitions*, whatever it names.
     """
 
     repetitions: int
     quick: bool
     limit_s: float
+    is_most: bool = False
 
 
 @dataclass(slots=True)
@@ -108,7 +110,7 @@ def measure_case(
 
 def _rounds(case: Case, effort: Effort) -> int:
     wanted = case.repetitions or effort.repetitions
-    return min(wanted, effort.repetitions) if effort.quick else wanted
+    return min(wanted, effort.repetitions) if effort.quick or effort.is_most else wanted
 
 
 class _Referee:

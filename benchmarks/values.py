@@ -120,7 +120,7 @@ class Case:
         unit: What ``operations`` counts.
         measure: What the ratios are.
         peers: Whether peers take part.
-        repetitions: Replaces the command line's number, for very long or very short work.
+        repetitions: Timed rounds, for very long work and for ratios near their aim; else nine.
         aims: What we want to see.
         scales: Whether *size* may be cut for slow sides; figures are per operation anyway.
     """

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+
 from benchmarks.aims import judge
 from benchmarks.measure import Effort, measure_case
 from benchmarks.ratios import paired_ratio, percentiles
@@ -98,6 +100,19 @@ def test_a_slow_start_is_spread_over_enough_records() -> None:
 
     (sample,) = result.sides[0].samples
     assert sample.seconds >= 2.9
+
+
+@pytest.mark.parametrize(("is_most", "rounds"), [(False, 7), (True, 2)])
+def test_a_case_has_its_own_number_of_rounds_unless_fewer_are_asked_for(
+    is_most: bool, rounds: int
+) -> None:
+    """Whoever wants a short look at everything must not wait for the longest case."""
+    sides = (LocalSide("made", lambda size: Sample(0.001, size, "same")),)
+    case = Case("made", "up", sides, 100, 10, repetitions=7)
+
+    result = measure_case(case, [], Effort(2, quick=False, limit_s=0.01, is_most=is_most))
+
+    assert len(result.sides[0].samples) == rounds
 
 
 def test_ratios_are_taken_in_pairs() -> None:
