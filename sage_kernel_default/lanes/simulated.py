@@ -33,6 +33,8 @@ _KEPT_TURNS: Final = 10_000
 _TURN_S: Final = 1e-6
 """What a turn counts against a time-out, lest one wait forever for a job that never idles. The
 clock does not move by it, so that what is due is due exactly."""
+_MOST_AT_ONCE: Final = 4_096
+"""No clock ends a frame here: without this, one could hold all that a source has."""
 _STANDSTILL: Final = 32
 """Jumps of the clock after which nothing but flows that only look around has had a turn."""
 
@@ -94,7 +96,7 @@ class SimulatedDriver(Driver, World):
 
     def make_pace(self, name: str, pacing: Pacing) -> RandomPace:
         """Make a pace of its own for each task, so that they do not disturb each other."""
-        return RandomPace(Random(f"{self.seed}/{name}"), pacing.frame_size)
+        return RandomPace(Random(f"{self.seed}/{name}"), min(pacing.frame_size, _MOST_AT_ONCE))
 
     def make_channel(self, name: str, capacity: int | None, writer: Bell, reader: Bell) -> Channel:
         """Make a channel in which things may be under way for a while."""
