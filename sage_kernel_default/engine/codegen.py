@@ -35,7 +35,7 @@ def write_loop(segment: Segment, draft: LoopDraft) -> LoopSource:
     count = draft.count("len(values)")
     if segment.is_input:
         draft.counters_of(segment.edges[0]).consumed.append((draft.tally, 0))
-    body = LoopBody(draft, "t" if segment.is_timed else "None")
+    body = LoopBody(draft, "t" if segment.is_timed else "None", _late_lists(segment, draft))
     key = "k" if segment.is_keyed else "None"
     for edge in segment.edges:
         if (buffer := None if segment.is_input else draft.buffer_of(edge)) is not None:
@@ -57,16 +57,37 @@ def _pass_on(draft: LoopDraft, edge: Edge, buffer: Buffer, count: str, segment: 
     draft.count_produced(edge, count)
 
 
+def _late_lists(segment: Segment, draft: LoopDraft) -> list[list[Any]]:
+    """Return the lists of sinks that may get the results of a run together, at its end.
+
+    None if some code of the loop could look at them; and never one that two sinks share, whose
+    records take turns there.
+    """
+    lists: list[list[Any]] = []
+    inside = [e for e in segment.edges if segment.is_input or draft.buffer_of(e) is None]
+    while inside:
+        operator = draft.operator_of(inside.pop().downstream)
+        if (found := operator.results) is not None:
+            lists.append(found)
+        elif not operator.sees_arguments_only:
+            return []
+        inside += [e for e in draft.outputs_of(operator.step.id) if draft.buffer_of(e) is None]
+    return [one for one in lists if sum(one is other for other in lists) == 1]
+
+
 def _assemble(draft: LoopDraft, body: LoopBody, segment: Segment) -> LoopSource:
     parameters = "".join(f", {name}={name}" for name in draft.names)
     head = [f"def run(values, keys, times{parameters}):"]
     head += [f"    {line}" for line in draft.prologue]
+    deeper = "    " if draft.always else ""
+    head += ["    try:"] if draft.always else []
     if body.lines:
-        head.append(f"    for {_columns(segment)}:")
-    tail = [f"    {line}" for line in draft.epilogue]
+        head.append(f"{deeper}    for {_columns(segment)}:")
+    tail = ["    finally:", *(f"        {line}" for line in draft.always)] if draft.always else []
+    tail += [f"    {line}" for line in draft.epilogue]
     draft.names["tally"] = draft.tally
     tail += [f"    tally[{index}] += int({name})" for index, name in enumerate(draft.counts)]
-    lines = [*head, *(text for text, _ in body.lines), *tail]
+    lines = [*head, *(deeper + text for text, _ in body.lines), *tail]
     steps = {
         len(head) + offset: step
         for offset, (_, step) in enumerate(body.lines, start=1)

@@ -5,10 +5,9 @@ Layer: engine. Pure: from steps to source text and the objects that its names st
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
-from types import BuiltinMethodType
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, cast
 
 from sage_kernel_api.runnable import (
     KIND_ASSIGN_TIME,
@@ -42,12 +41,22 @@ class LoopBody:
     the run may pass the branch several times, as the items of a flatmap.
     """
 
-    def __init__(self, draft: LoopDraft, time: str) -> None:
+    def __init__(self, draft: LoopDraft, time: str, late: Sequence[list[Any]] = ()) -> None:
+        """Begin.
+
+        Args:
+            draft: Of the loop.
+            time: The variable of a record's event time.
+            late: Lists of sinks that may get the results of a run at its end.
+        """
         self.lines: list[tuple[str, Blame | None]] = []
         self._w = draft
         self._here: Blame | None = None
         self._time = time
         self._is_among_items = False
+        self._late = late
+        self._kept: dict[str, str] = {}
+        """For sinks whose results are held back: the list that has them until the end."""
 
     def step(
         self,
@@ -138,9 +147,10 @@ class LoopBody:
 
     def _sink(self, op: Operator, value: str, indent: int) -> None:
         w, here = self._w, self._here
-        if (found := _list_of(op.call)) is not None:
+        if (found := op.results) is not None:
             # Written out: the interpreter has a fast path for it, and none for a bound method.
-            self._line(indent, f"{w.bind('found', found)}.append({value})", here)
+            into = self._kept.get(op.step.id) or w.bind("found", found)
+            self._line(indent, f"{into}.append({value})", here)
         else:
             self._line(indent, f"{w.called('sink', op.call)}{value})", here)
 
@@ -248,7 +258,9 @@ class LoopBody:
         # A float is counted up faster than an int beyond 256, and as exactly in one frame.
         count = w.count("0.0" if self._is_among_items else "0")
         op.counters.outs.append(w.place(count))
-        if self._is_among_items:
+        if (sink := self._only_sink(op)) is not None:
+            self._keep_for(sink, count)
+        elif self._is_among_items:
             self._line(indent, f"{count} += 1.0", None)
         else:
             self._line(indent, f"{count} = {w.following()}[{count}]", None)
@@ -259,6 +271,28 @@ class LoopBody:
             self._line(indent + 1, f"{w.bind('breathe', w.breathe)}()", self._here)
             self._line(indent + 1, f"{limit} = {count} + {_BREATHE_AFTER}", None)
         self._feed(op, value, key, count, indent, time)
+
+    def _only_sink(self, op: Operator) -> Operator | None:
+        """Return the sink where each result of *op* ends up, if it may come there late."""
+        w = self._w
+        while not self._is_among_items:
+            edges = w.outputs_of(op.step.id)
+            if len(edges) != 1 or w.buffer_of(edges[0]) is not None:
+                break
+            op = w.operator_of(edges[0].downstream)
+            if (found := op.results) is not None:
+                return op if any(found is one for one in self._late) else None
+            if op.kind not in (KIND_MAP, KIND_KEY_BY, KIND_ASSIGN_TIME):
+                break
+        return None
+
+    def _keep_for(self, sink: Operator, count: str) -> None:
+        """Hold the results for *sink* back: how many there are in the end need not be counted."""
+        w = self._w
+        self._kept[sink.step.id] = kept = w.variable("kept")
+        w.at_start(f"{kept} = []")
+        w.always_at_end(f"{w.bind('take', cast('list[Any]', sink.results).extend)}({kept})")
+        w.at_end(f"{count} = len({kept})")
 
     def _is_taken_without_fail(self, op: Operator) -> bool:
         """Tell whether a result of *op* is handed on once, in a call that does not fail.
@@ -272,11 +306,7 @@ class LoopBody:
         if (buffer := w.buffer_of(edges[0])) is not None:
             return buffer.router is None
         taker = w.operator_of(edges[0].downstream)
-        return (
-            taker.kind == KIND_SINK
-            and taker.rescue_for is None
-            and _list_of(taker.call) is not None
-        )
+        return taker.results is not None
 
     def _feed(
         self,
@@ -356,14 +386,6 @@ def _watch(
         tally[index] += count
 
     return watched
-
-
-def _list_of(call: Callable[..., Any]) -> list[Any] | None:
-    """Return the list whose ``append`` *call* is: it takes everything, and never fails."""
-    if not isinstance(call, BuiltinMethodType) or type(call.__self__) is not list:
-        return None
-    found: list[Any] = call.__self__
-    return found if call == found.append else None
 
 
 def _merge(collected: list[Any], items: Iterable[Any] | None = None) -> Iterable[Any]:

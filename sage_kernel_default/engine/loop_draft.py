@@ -33,7 +33,8 @@ class LoopDraft:
         names: What the names of the loop stand for.
         counts: Its counters, by their place in the tally.
         prologue: Lines before the loop.
-        epilogue: Lines after it.
+        always: Lines after it that run also if a step fails.
+        epilogue: Lines after those, if none fails.
     """
 
     operator_of: Callable[[str], Operator]
@@ -45,6 +46,7 @@ class LoopDraft:
     names: dict[str, Any] = field(default_factory=dict)
     counts: list[str] = field(default_factory=list)
     prologue: list[str] = field(default_factory=list)
+    always: list[str] = field(default_factory=list)
     epilogue: list[str] = field(default_factory=list)
     _fresh: int = 0
     _following: str = ""
@@ -103,6 +105,10 @@ class LoopDraft:
     def at_start(self, line: str) -> None:
         """Add a line that runs before the loop."""
         self.prologue.append(line)
+
+    def always_at_end(self, line: str) -> None:
+        """Add a line that runs after the loop, also after a failure."""
+        self.always.append(line)
 
     def at_end(self, line: str) -> None:
         """Add a line that runs after the loop."""

@@ -6,6 +6,7 @@ Layer: engine.
 from __future__ import annotations
 
 from collections.abc import Callable, MutableMapping
+from types import BuiltinMethodType
 from typing import Any, Final, TypeAlias, cast
 
 from sage_kernel_api.runnable import (
@@ -27,6 +28,7 @@ from sage_kernel_api.runnable import (
 from sage_kernel_api.values import Payload
 from sage_kernel_default.engine.context import StepContext
 from sage_kernel_default.engine.segments import Time
+from sage_kernel_default.engine.self_contained import is_self_contained
 from sage_kernel_default.engine.tally import EdgeCounters, StepCounters
 from sage_kernel_default.plan import Edge, Step
 
@@ -35,6 +37,8 @@ __all__ = ["Attempt", "Operator", "Rescue"]
 _FUSIBLE: Final = frozenset(
     {KIND_MAP, KIND_FILTER, KIND_FLATMAP, KIND_KEY_BY, KIND_REDUCE, KIND_SINK, KIND_ASSIGN_TIME}
 )
+
+_BY_CALL_ALONE: Final = frozenset({KIND_MAP, KIND_FILTER, KIND_KEY_BY, KIND_ASSIGN_TIME})
 
 Attempt: TypeAlias = Callable[[Payload, Payload], Any]
 """One try at one record and its key."""
@@ -96,6 +100,23 @@ class Operator:
     def call(self) -> Callable[..., Payload]:
         """Return the function of a fusible step."""
         return self._fusible.call
+
+    @property
+    def results(self) -> list[Payload] | None:
+        """Return the list of a sink that is a list's ``append``: it takes all and never fails."""
+        if self.kind != KIND_SINK or self.rescue_for is not None:
+            return None
+        call = self.call
+        if not isinstance(call, BuiltinMethodType) or type(call.__self__) is not list:
+            return None
+        found: list[Payload] = call.__self__
+        return found if call == found.append else None
+
+    @property
+    def sees_arguments_only(self) -> bool:
+        """True if the step's code cannot see anything but its record."""
+        is_plain = self.kind in _BY_CALL_ALONE and self.rescue_for is None
+        return is_plain and is_self_contained(self.call)
 
     @property
     def collected(self) -> list[Payload]:

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
 
-from sage_kernel_api import LocalEnvironment, MapFunction, ProcessFunction, ProcessOutput
+from sage_kernel_api import (
+    FilterFunction,
+    LocalEnvironment,
+    MapFunction,
+    ProcessFunction,
+    ProcessOutput,
+)
 from sage_kernel_api.errors import JobFailedError, StepError
 
 
@@ -84,6 +91,80 @@ def test_user_code_sees_the_list_of_a_sink_as_it_is_after_each_record() -> None:
         env.submit(autostop=True)
 
     assert found == [*range(50)]
+
+
+class Kept(FilterFunction[int]):
+    """Looks at the results of a sink, as an object that was given them."""
+
+    def __init__(self, found: list[int]) -> None:
+        self._found = found
+
+    def execute(self, data: int) -> bool:
+        return data not in self._found
+
+
+@pytest.mark.parametrize("sight", ["default", "object", "partial"])
+def test_user_code_sees_the_list_of_a_sink_by_whatever_way_it_got_it(sight: str) -> None:
+    """Results may be held back only where nobody looks, and there are many ways to look."""
+    found: list[int] = []
+    looks: dict[str, Any] = {
+        "default": lambda data, found=found: data not in found,
+        "object": Kept(found).execute,
+        "partial": partial(lambda seen, data: data not in seen, found),
+    }
+    with LocalEnvironment("large frames") as env:
+        numbers = env.from_collection([number // 100 for number in range(5000)])
+        numbers.filter(looks[sight]).sink(found.append)
+
+        env.submit(autostop=True)
+
+    assert found == [*range(50)]
+
+
+def test_results_that_are_held_back_are_there_if_a_later_record_fails() -> None:
+    """A failure must not take along what a loop keeps for the end of its frame."""
+    found: list[float] = []
+    with LocalEnvironment("large frames") as env:
+        numbers = env.from_collection(range(5000)).filter(lambda data: data % 2 == 1)
+        numbers.map(lambda data: 1 / (data - 4001), name="careful").sink(found.append)
+
+        failure = failure_of(env)
+
+    assert (failure.step, failure.record) == ("careful", "4001")
+    assert found == [1 / (data - 4001) for data in range(1, 4001, 2)]
+
+
+@pytest.mark.parametrize("records", [0, 1, 10, 70_000])
+def test_a_filter_in_front_of_a_list_counts_what_it_kept(records: int) -> None:
+    """What is not counted record by record is known from what was kept."""
+    found: list[int] = []
+    with LocalEnvironment("kept") as env:
+        thirds = env.from_collection(range(records)).filter(lambda data: data % 3 > 0, name="all")
+        halves = thirds.filter(lambda data: data % 2 > 0, name="half")
+        halves.map(lambda data: data + 1, name="more").sink(found.append, name="list")
+
+        env.submit(autostop=True)
+        status = env.status()
+
+    assert found == [data + 1 for data in range(records) if data % 3 and data % 2]
+    outs = {name: step["records_out"] for name, step in status["steps"].items()}
+    assert outs["all"] == sum(data % 3 > 0 for data in range(records))
+    assert outs["half"] == outs["more"] == len(found)
+    assert status["steps"]["list"]["records_in"] == len(found)
+    assert all(not edge["in_flight"] for edge in status["edges"])
+
+
+def test_two_branches_into_one_list_take_turns_also_where_nobody_looks() -> None:
+    """The same as below, for functions that cannot see the list."""
+    found: list[int] = []
+    with LocalEnvironment("turns") as env:
+        numbers = env.from_collection(range(2000))
+        numbers.filter(lambda data: data > 0).sink(found.append)
+        numbers.filter(lambda data: data > 1).map(lambda data: -data).sink(found.append)
+
+        env.submit(autostop=True)
+
+    assert found == [1, *(turn for data in range(2, 2000) for turn in (data, -data))]
 
 
 def test_two_branches_into_one_list_take_turns_record_by_record(env: LocalEnvironment) -> None:
