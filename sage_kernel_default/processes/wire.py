@@ -42,6 +42,8 @@ _DESCRIPTOR: Final = struct.Struct("=i")
 _EXTRAS_BYTES: Final = socket.CMSG_SPACE(_DESCRIPTOR.size)
 _PIECES: Final = 512  # below IOV_MAX of every system
 _EDGE_BYTES: Final = 64 * 1024
+_PIECE_BYTES: Final = 5 * 1024
+_MOST_PIECES: Final = 24
 _SOCKET_BYTES: Final = 4 * 1024 * 1024
 
 
@@ -146,7 +148,7 @@ class Link:
             raise TransferError("The descriptor of the other process's memory did not come.")
         table_bytes = count * _ENTRY.size
         block = self._read_all(table_bytes + length)
-        _check(crc32(block), crc, "message")
+        _check(_crc(block), crc, "message")
         buffers = [self._read_buffer(*e) for e in _ENTRY.iter_unpack(block[:table_bytes])]
         head = bytes(memoryview(block)[table_bytes:])
         return Message(kind, channel, Encoded(head, buffers, bool(flags & _BY_VALUE)))
@@ -230,9 +232,25 @@ class Link:
 
 def _start(kind: int, flags: int, channel: int, table: bytes, body: Encoded) -> bytes:
     """Return all of a message but its buffers."""
-    crc = crc32(body.head, crc32(table))
+    crc = _crc(body.head, _crc(table))
     header = _HEADER.pack(kind, flags, len(body.buffers), channel, len(body.head), crc)
     return b"".join((header, _CRC.pack(crc32(header)), table, body.head))
+
+
+def _crc(data: bytes | bytearray, before: int = 0) -> int:
+    """Return the checksum of a message's own bytes.
+
+    In pieces: above some size, `zlib` lets other threads run meanwhile, and this one then waits for
+    its turn, for a hundred times as long as the checksum of a usual frame takes.
+    """
+    if len(data) <= _PIECE_BYTES:
+        return crc32(data, before)
+    if len(data) > _MOST_PIECES * _PIECE_BYTES:
+        return crc32(data, before)
+    view = memoryview(data)
+    for start in range(0, len(data), _PIECE_BYTES):
+        before = crc32(view[start : start + _PIECE_BYTES], before)
+    return before
 
 
 def _crc_of_buffer(buffer: memoryview | bytearray) -> int:
