@@ -37,7 +37,7 @@ class DefaultOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         msgspec.Meta(
             ge=1,
             description="Records between two tasks before the sender waits (times 4 between "
-            "processes).",
+            "processes; at most 1024 inside of a process lane).",
         ),
     ] = 4096
     driver: Annotated[

@@ -99,7 +99,8 @@ def _link(descriptor: int) -> Link:
 _YOUNG_OBJECTS: Final = 100_000
 
 _FRAME_RECORDS: Final = 1024
-"""Small tuples in larger frames leave a core's cache before the next task reads them."""
+"""Small tuples in larger frames, or behind more others, leave a core's cache before the next task
+reads them. The lanes of a job want all of the cores, and share what is further away."""
 
 _FLUSH_FACTOR: Final = 8
 """A frame between processes costs about 0.2 ms at its ends, and wakes two threads there while
@@ -169,6 +170,7 @@ class _LaneJob(Supervisor):
                 frame_size=min(layout.pacing.frame_size, _FRAME_RECORDS),
                 flush_s=layout.pacing.flush_s * _FLUSH_FACTOR,
                 patient_s=layout.pacing.flush_s * _PATIENT_FACTOR,
+                local_capacity=min(layout.pacing.channel_capacity, _FRAME_RECORDS),
             ),
             surroundings=self._surroundings,
             ended=self._ended.release,

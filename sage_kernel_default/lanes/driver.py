@@ -34,6 +34,8 @@ class Pacing:
     channel_capacity: int
     patient_s: float = 0.0
     """See `Pace`."""
+    local_capacity: int | None = None
+    """Records between two tasks of one process, if those are fewer than `channel_capacity`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,9 +108,7 @@ def lay_out(
     for spec in assignment.tasks_of(here):
         site.lanes[spec] = driver.make_lane(f"task-{spec.id}", ended)
     bells: dict[TaskSpec, Bell] = {spec: lane.bell for spec, lane in site.lanes.items()}
-    channels = _channels(
-        graph, assignment, here, bells, pacing.channel_capacity, send_to, site, driver
-    )
+    channels = _channels(graph, assignment, here, bells, pacing, send_to, site, driver)
     monitors = _monitors(graph, assignment, here, bells, loops, site)
     # Nobody waits for the frames of a task that sends to no other.
     at_the_end = replace(pacing, flush_s=max(pacing.flush_s, _LAST_FLUSH_S))
@@ -133,25 +131,24 @@ def _channels(
     assignment: Assignment,
     here: int,
     bells: dict[TaskSpec, Bell],
-    capacity: int,
+    pacing: Pacing,
     send_to: Callable[[int], Send],
     site: Site,
     driver: Driver,
 ) -> dict[ChannelSpec, Channel]:
     channels: dict[ChannelSpec, Channel] = {}
     for spec in graph.channels:
-        credit = None if spec.is_reserved else capacity
         writer, reader = assignment.lane_of[spec.writer], assignment.lane_of[spec.reader]
         if writer == reader == here:
             name = f"{spec.writer.id} -> {spec.reader.id}"
+            credit = None if spec.is_reserved else pacing.local_capacity or pacing.channel_capacity
             channels[spec] = driver.make_channel(
                 name, credit, bells[spec.writer], bells[spec.reader]
             )
         elif here in (writer, reader):
             bell = bells[spec.writer if writer == here else spec.reader]
             there = reader if writer == here else writer
-            if credit is not None:
-                credit *= _REMOTE_CREDIT
+            credit = None if spec.is_reserved else pacing.channel_capacity * _REMOTE_CREDIT
             remote = RemoteChannel(str(spec.edge), spec.number, credit, send_to(there), bell)
             site.remotes[spec.number] = channels[spec] = remote
     return channels

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import time
+from pathlib import Path
 
 import pytest
 
@@ -67,6 +69,37 @@ def test_a_slow_sink_stops_the_lanes_and_their_source(env: LocalEnvironment) -> 
     manager.cancel_job(job_id)
 
     assert most <= 4 * 32 + 16
+
+
+def test_little_waits_between_two_steps_of_one_lane(tmp_path: Path) -> None:
+    """The lanes' processor caches are shared by all records under way there."""
+    may_go = tmp_path / "go"
+
+    def hold(number: int) -> int:
+        while not may_go.exists():
+            time.sleep(0.01)
+        return number
+
+    kernel = DefaultKernelFacade(DefaultOptions(processes=1))
+    env = LocalEnvironment("one lane", kernel=kernel)
+    found: list[int] = []
+    first = env.from_collection(range(20_000)).map(abs, name="first").set_placement("process")
+    held = first.map(hold, name="hold", parallelism=2).set_placement("process")
+    held.sink(found.append)
+    job_id = env.submit()
+
+    def in_flight() -> int:
+        edges = kernel.job_manager.get_job_status(job_id)["edges"]
+        return next(edge["in_flight"] for edge in edges if edge["downstream"] == "hold")
+
+    wait_until(lambda: in_flight() >= 2 * 1024 - 1)
+    most = max(in_flight() for _ in range(20))
+    may_go.touch()
+    env.wait(WAIT_S)
+    kernel.shutdown()
+
+    assert most <= 3 * 1024, "two channels, each with its share of one more frame"
+    assert sorted(found) == list(range(20_000))
 
 
 def test_closures_travel_and_state_stays_there(env: LocalEnvironment) -> None:
