@@ -62,7 +62,7 @@ def _between_lanes(kernel: str) -> Case:
     )
     aims = (Aim(at_least=0.5),)
     return Case(
-        "exchange", "lanes", sides, 8_000_000, 8_000, aims=aims, scales=False, repetitions=3
+        "exchange", "lanes", sides, 8_000_000, 8_000, aims=aims, scales=False, repetitions=9
     )
 
 
