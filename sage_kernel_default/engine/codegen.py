@@ -60,8 +60,8 @@ def _pass_on(draft: LoopDraft, edge: Edge, buffer: Buffer, count: str, segment: 
 def _late_lists(segment: Segment, draft: LoopDraft) -> list[list[Any]]:
     """Return the lists of sinks that may get the results of a run together, at its end.
 
-    None if some code of the loop could look at them; and never one that two sinks share, whose
-    records take turns there.
+    No list at all if some code of the loop could look at them; and never one that two sinks share,
+    whose records take turns there.
     """
     lists: list[list[Any]] = []
     inside = [e for e in segment.edges if segment.is_input or draft.buffer_of(e) is None]

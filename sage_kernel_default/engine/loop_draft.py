@@ -111,5 +111,5 @@ class LoopDraft:
         self.always.append(line)
 
     def at_end(self, line: str) -> None:
-        """Add a line that runs after the loop."""
+        """Add a line that runs after the loop, if nothing failed."""
         self.epilogue.append(line)

@@ -114,7 +114,7 @@ class Operator:
 
     @property
     def sees_arguments_only(self) -> bool:
-        """True if the step's code cannot see anything but its record."""
+        """True if the step's code can see nothing that its record does not lead to."""
         is_plain = self.kind in _BY_CALL_ALONE and self.rescue_for is None
         return is_plain and is_self_contained(self.call)
 

@@ -2,8 +2,9 @@
 
 Layer: engine. Pure.
 
-What such a function returns cannot depend on the moment at which results of earlier records become
-visible, so a loop may hand them on together.
+What such a function returns does not depend on the moment at which results of earlier records
+become visible, so a loop may hand them on together. Unless the records themselves lead there:
+operators of their classes, or the very list inside of a record, are not looked for.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ def is_self_contained(call: Callable[..., Any]) -> bool:
     if function.__closure__ or function.__defaults__ or function.__kwdefaults__:
         return False
     code = function.__code__
-    if isinstance(call, MethodType) and _reads(code, code.co_varnames[:1]):
+    if isinstance(call, MethodType) and _mentions(code, code.co_varnames[:1]):
         return False
     return _names_nothing(code)
 
@@ -48,14 +49,15 @@ def _names_nothing(code: CodeType) -> bool:
     return not code.co_names and all(map(_names_nothing, inner))
 
 
-def _reads(code: CodeType, names: tuple[str, ...]) -> bool:
-    """Tell whether one of these variables is read; a function inside of *code* may do it, too."""
+def _mentions(code: CodeType, names: tuple[str, ...]) -> bool:
+    """Tell whether one of these variables occurs; a function inside of *code* may use it, too."""
     if set(names) & set(code.co_cellvars):
         return True
     for instruction in dis.get_instructions(code):
-        if instruction.opname.startswith("LOAD_FAST"):
-            # Some versions of Python load two variables at once.
-            read = instruction.argval
-            if set(names) & {*(read if isinstance(read, tuple) else (read,))}:
+        # Whatever is done there: versions of Python differ in which instructions also read, and
+        # some name two variables at once.
+        if instruction.opcode in dis.haslocal:
+            found = instruction.argval
+            if set(names) & {*(found if isinstance(found, tuple) else (found,))}:
                 return True
     return False

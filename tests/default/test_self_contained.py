@@ -72,6 +72,12 @@ class Looks(list[int]):
     def contains_all(self, data: int) -> Any:
         return [data in self for _ in (1, 2)]
 
+    def contains_named(self, data: int) -> bool:
+        return (named := data) not in self or named < 0
+
+    def equals_each(self, data: Any) -> Any:
+        return [self == data for _ in (1, 2)]
+
     @staticmethod
     def free(data: int) -> int:
         return data + 1
@@ -91,6 +97,7 @@ def test_what_names_nothing_sees_nothing(call: Callable[..., Any]) -> None:
         *(a_global, a_builtin, an_attribute, an_inner_global, an_import),
         *(a_default, a_keyword_default, a_closure()),
         *(Looks().contains, Looks().contains_later, Looks().contains_all),
+        *(Looks().contains_named, Looks().equals_each),
         *(abs, int, [].append, Looks(), Looks),
     ],
 )
