@@ -275,7 +275,8 @@ class LoopBody:
     def _only_sink(self, op: Operator) -> Operator | None:
         """Return the sink where each result of *op* ends up, if it may come there late."""
         w = self._w
-        while not self._is_among_items:
+        # With such lists, the loop has neither flatmaps nor error policies: see `_late_lists`.
+        while self._late:
             edges = w.outputs_of(op.step.id)
             if len(edges) != 1 or w.buffer_of(edges[0]) is not None:
                 break

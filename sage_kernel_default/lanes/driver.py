@@ -35,7 +35,7 @@ class Pacing:
     patient_s: float = 0.0
     """See `Pace`."""
     local_capacity: int | None = None
-    """Records between two tasks of one process, if those are fewer than `channel_capacity`."""
+    """The same between two tasks of one process; None for `channel_capacity` there, too."""
 
 
 @dataclass(frozen=True, slots=True)

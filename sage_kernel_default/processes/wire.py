@@ -43,7 +43,7 @@ _EXTRAS_BYTES: Final = socket.CMSG_SPACE(_DESCRIPTOR.size)
 _PIECES: Final = 512  # below IOV_MAX of every system
 _EDGE_BYTES: Final = 64 * 1024
 _PIECE_BYTES: Final = 5 * 1024
-_MOST_PIECES: Final = 24
+_MOST_PIECES: Final = 24  # about 0.1 ms without another thread's turn
 _SOCKET_BYTES: Final = 4 * 1024 * 1024
 
 
