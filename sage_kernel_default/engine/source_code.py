@@ -6,8 +6,9 @@ Layer: engine.
 from __future__ import annotations
 
 import linecache
+import threading
 import zlib
-from functools import lru_cache
+from collections import OrderedDict
 from types import CodeType
 from typing import Any
 
@@ -18,23 +19,42 @@ _KEPT = 256
 
 
 def load_function(source: str, name: str, namespace: dict[str, Any]) -> Any:
-    """Execute *source* in *namespace* and return what it defines as *name*."""
+    """Execute *source* in *namespace* and return what it defines as *name*.
+
+    Any thread may call this; lanes compile their loops all at once.
+    """
     # Frames of the loop are ours to whoever looks for the user's line.
     namespace["__name__"] = __name__
-    exec(_compiled(source), namespace)
+    exec(_CODES.of(source), namespace)
     return namespace[name]
 
 
-@lru_cache(maxsize=_KEPT)
+class _Codes:
+    """The code objects of the last sources, each as long as `linecache` shows its lines."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._by_source: OrderedDict[str, CodeType] = OrderedDict()
+
+    def of(self, source: str) -> CodeType:
+        """The code of *source*, compiled at most once while it is kept."""
+        with self._lock:
+            code = self._by_source.get(source)
+            if code is None:
+                code = self._by_source[source] = _compiled(source)
+                if len(self._by_source) > _KEPT:
+                    _, oldest = self._by_source.popitem(last=False)
+                    linecache.cache.pop(oldest.co_filename, None)
+            self._by_source.move_to_end(source)
+            return code
+
+
+_CODES = _Codes()
+
+
 def _compiled(source: str) -> CodeType:
     # The name depends on the text alone, so equal loops of many jobs share one entry.
     filename = f"<sage-kernel loop {zlib.crc32(source.encode()):08x}>"
-    _forget_old_sources()
+    # Shared with all threads of the program, so never iterated over: another may add to it.
     linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
     return compile(source, filename, "exec")
-
-
-def _forget_old_sources() -> None:
-    ours = [name for name in linecache.cache if name.startswith("<sage-kernel loop ")]
-    for name in ours[: max(0, len(ours) - _KEPT + 1)]:
-        linecache.cache.pop(name, None)
