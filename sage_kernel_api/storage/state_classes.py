@@ -136,7 +136,7 @@ def state_class_of(
 
 
 def _check_free(name: str, cls: type[Any]) -> None:
-    for other in _registered.values():
+    for other in tuple(_registered.values()):
         if name not in (other.name, *other.former_names):
             continue
         # A notebook cell that is run again defines "the same" class anew: the latest one counts.
