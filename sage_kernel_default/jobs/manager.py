@@ -59,7 +59,9 @@ class LocalJobManager(PausableJobManager):
         _COLLECTOR.age_all()
         config = self.check(pipeline_config)
         job_id = JobId(f"{config['name']}-{next(self._numbers)}")
-        offered = [s for name, s in self._services.items() if name not in _names(config)]
+        own = _names(config)
+        with self._lock:
+            offered = [service for name, service in self._services.items() if name not in own]
         job = self._builder.build(job_id, config, offered)
         with self._lock:
             self._check_open()
