@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
-from operator import is_, itemgetter
+from operator import is_
 from typing import Any, Final
 
 import msgspec
@@ -38,7 +38,6 @@ _MOST_ITEMS: Final = 16
 """Longer tuples are written as values: columns of so few rows would not pay."""
 
 _TUPLE: Final = {tuple}
-_GETTERS: Final = tuple(itemgetter(number) for number in range(_MOST_ITEMS))
 
 _encode = msgspec.msgpack.Encoder().encode
 # Of each block: its rows, the items of each tuple (0: values of any kind), and its columns.
@@ -122,11 +121,15 @@ def _columns_of(block: list[Payload], keys: Sequence[Payload]) -> list[bytes | N
     if type(first) is not tuple or not 0 < len(first) <= _MOST_ITEMS:
         return None
     # Exact types: what comes back must have the type that went in.
-    if set(map(type, block)) != _TUPLE or set(map(len, block)) != {len(first)}:
+    if set(map(type, block)) != _TUPLE:
+        return None
+    try:
+        # Of all ways to turn rows into columns the one that goes over the memory least often.
+        turned = list(zip(*block, strict=True))
+    except ValueError:  # tuples of several lengths
         return None
     columns: list[bytes | None] = []
-    for get in _GETTERS[: len(first)]:
-        column = list(map(get, block))
+    for column in turned:
         # The very object, not an equal one: 1 and True are equal, and are not the same.
         if all(map(is_, column, keys)):
             columns.append(None)
